@@ -1,0 +1,7 @@
+#include "common/version.h"
+
+#include "config.h"
+
+const char banger_version[] = BANGER_VERSION;
+const char banger_commit[] = BANGER_COMMIT;
+const char banger_built[] = BANGER_BUILT;
