@@ -100,7 +100,7 @@ static int scan_hex4(Scanner *scanner, unsigned *ret) {
 }
 
 static int scan_unicode_escape(Scanner *scanner) {
-        unsigned high, low;
+        unsigned high = 0, low = 0;
         int r;
 
         r = scan_hex4(scanner, &high);

@@ -77,7 +77,8 @@ static void numbers_that_become_infinite_are_refused(void **state) {
 
 static void loose_syntax_is_refused(void **state) {
         static const char *const texts[] = {
-                "", " ", "[]", "1", "null", "\"a\"", "{", "}", "{]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
+                "", " ", "[]", "1", "null", "\"a\"", "{", "}", "{]", "{\"a\"}", "{\"a\":}",
+                "{\"a\":1,}",
                 "{,\"a\":1}", "{'a':1}", "{a:1}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}",
                 "{\"a\":+1}", "{\"a\":-}", "{\"a\":1e}", "{\"a\":0x1}", "{\"a\":12abc}",
                 "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":True}", "{\"a\":nul}", "{\"a\":[1,]}",
@@ -141,7 +142,8 @@ static void lone_surrogates_are_refused(void **state) {
 static void malformed_utf8_is_refused(void **state) {
         static const char *const texts[] = {
                 "{\"a\":\"\x80\"}", "{\"a\":\"\xc3\"}", "{\"a\":\"\xc0\xaf\"}",
-                "{\"a\":\"\xe0\x80\xaf\"}", "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\xf4\x90\x80\x80\"}",
+                "{\"a\":\"\xe0\x80\xaf\"}", "{\"a\":\"\xed\xa0\x80\"}",
+                "{\"a\":\"\xf4\x90\x80\x80\"}",
                 "{\"a\":\"\xf0\x80\x80\x80\"}", "{\"a\":\"\xff\"}", "{\"\xc3\":1}",
                 "{\"a\":\"\xe2\x82",
         };
@@ -174,7 +176,8 @@ static void the_deepest_nesting_is_taken_and_one_more_refused(void **state) {
 
 static void scalars_at_the_deepest_level_are_taken(void **state) {
         (void) state;
-        accept("{\"a\":[[[[[[[[[[[[[[[7]]]]]]]]]]]]]]]}", "{\"a\":[[[[[[[[[[[[[[[7]]]]]]]]]]]]]]]}");
+        accept("{\"a\":[[[[[[[[[[[[[[[7]]]]]]]]]]]]]]]}",
+               "{\"a\":[[[[[[[[[[[[[[[7]]]]]]]]]]]]]]]}");
 }
 
 /* {"a":[[],[],...]} */

@@ -1,0 +1,72 @@
+/* doc/interfaces.md is what the programs say of themselves. With BANGER_UPDATE_DOC set it is written
+ * anew instead. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "common/action.h"
+#include "common/api-root.h"
+#include "common/api-system.h"
+#include "common/io.h"
+#include "common/strings.h"
+
+#define DOCUMENT TEST_SOURCE_DIR "/doc/interfaces.md"
+
+typedef struct Section {
+        const char *title;
+        const Interface *const *interfaces;
+} Section;
+
+static const Interface *const root_interfaces[] = {&interface_root, NULL};
+
+static char *make_document(void) {
+        const Section sections[] = {
+                {"bangerd, `/run/banger/bangerd.sock`", action_interfaces},
+                {"bangerd-root, `/run/banger-root/bangerd-root.sock`", root_interfaces},
+        };
+        char *text = string_format(
+                "# Interfaces\n\n"
+                "What each daemon answers to `org.varlink.service.GetInterfaceDescription`. Try it with\n"
+                "`banger api METHOD [JSON]` or any Varlink client. Made from the action table by\n"
+                "`tests/unit/common/test-doc`, with BANGER_UPDATE_DOC=1; do not edit.\n");
+
+        for (size_t i = 0; i < ELEMENTSOF(sections); i++) {
+                _cleanup_free_ char *before = text;
+
+                text = string_format("%s\n## %s\n", before, sections[i].title);
+                assert_non_null(text);
+                for (const Interface *const *interface = sections[i].interfaces; *interface; interface++) {
+                        _cleanup_free_ char *so_far = text, *description = NULL;
+
+                        assert_int_equal(interface_describe(*interface, &description), 0);
+                        text = string_format("%s\n```\n%s```\n", so_far, description);
+                        assert_non_null(text);
+                }
+        }
+        return text;
+}
+
+static void the_document_has_every_interface_as_described(void **state _unused_) {
+        _cleanup_free_ char *wanted = make_document(), *found = NULL;
+
+        if (getenv("BANGER_UPDATE_DOC")) {
+                assert_int_equal(io_write_file_atomic(AT_FDCWD, DOCUMENT, wanted, strlen(wanted), 0644), 0);
+                return;
+        }
+        assert_int_equal(io_read_file(AT_FDCWD, DOCUMENT, 1 << 20, &found, NULL), 0);
+        assert_string_equal(found, wanted);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_document_has_every_interface_as_described),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
