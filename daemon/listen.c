@@ -1,0 +1,46 @@
+#include <errno.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "common/strings.h"
+#include "daemon/listen.h"
+
+static int check_listener(int fd, Error *reterr) {
+        int r = sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0);
+
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot look at the socket from systemd");
+        if (r == 0)
+                return error_set(reterr, ERROR_USAGE, EINVAL,
+                                 "what systemd passed is no listening Unix stream socket");
+        return 0;
+}
+
+int listen_take(int first_fd, int n_fds, char *const *names, DaemonSockets *ret,
+                size_t *ret_n_unknown, Error *reterr) {
+        _cleanup_(daemon_sockets_close) DaemonSockets sockets = DAEMON_SOCKETS_INIT;
+        size_t n_unknown = 0;
+        int r = 0;
+
+        for (int i = 0; i < n_fds; i++) {
+                if (!string_equal(names[i], "varlink") || sockets.varlink >= 0) {
+                        close_fd(first_fd + i);
+                        n_unknown++;
+                } else
+                        sockets.varlink = first_fd + i;
+        }
+        if (sockets.varlink < 0) {
+                r = error_set(reterr, ERROR_USAGE, EINVAL, "got no socket from systemd");
+                return error_set_hint(reterr, r, "run: systemctl start bangerd.socket");
+        }
+        r = check_listener(sockets.varlink, reterr);
+        if (r < 0)
+                return r;
+        *ret = (DaemonSockets) {.varlink = steal_fd(&sockets.varlink)};
+        *ret_n_unknown = n_unknown;
+        return 0;
+}
+
+void daemon_sockets_close(DaemonSockets *sockets) {
+        sockets->varlink = close_fd(sockets->varlink);
+}

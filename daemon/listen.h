@@ -1,0 +1,16 @@
+#pragma once
+/* The descriptors that systemd passes, by name. */
+#include "common/error.h"
+
+typedef struct DaemonSockets {
+        int varlink; /* bangerd.socket; owned */
+} DaemonSockets;
+
+#define DAEMON_SOCKETS_INIT ((DaemonSockets) {.varlink = -1})
+
+/* n_fds descriptors from first_fd on and their names, as of sd_listen_fds_with_names(); takes them
+ * all. One of a name that is not known is closed and counted in *ret_n_unknown: a later version may
+ * have stored it. */
+int listen_take(int first_fd, int n_fds, char *const *names, DaemonSockets *ret,
+                size_t *ret_n_unknown, Error *reterr);
+void daemon_sockets_close(DaemonSockets *sockets);

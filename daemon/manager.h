@@ -1,0 +1,25 @@
+#pragma once
+/* The daemon's loop and its wiring. */
+
+#include <systemd/sd-event.h>
+
+#include "daemon/listen.h"
+
+typedef struct Manager Manager;
+
+typedef struct ManagerConfig {
+        const char *install_conf;  /* BANGER_INSTALL_CONF outside tests */
+        uid_t install_conf_uid;    /* whose file that must be: 0 outside tests */
+        const char *root_socket;   /* BANGERD_ROOT_SOCKET outside tests */
+        uid_t uid;                 /* whom the daemon serves besides root: itself */
+        size_t clients_max;
+        uint64_t stall_timeout_usec;
+        size_t n_threads, queue_max; /* of the pool */
+} ManagerConfig;
+
+/* Takes the sockets, even on failure; config must outlive the manager. Blocks SIGTERM and SIGINT in
+ * this process. */
+int manager_new(const ManagerConfig *config, DaemonSockets *sockets, Manager **ret, Error *reterr);
+/* Until SIGTERM or SIGINT: 0. */
+int manager_run(Manager *manager);
+Manager *manager_free(Manager *manager);

@@ -1,0 +1,81 @@
+#include <errno.h>
+
+#include "common/api-root.h"
+#include "common/version.h"
+#include "helper/dispatch.h"
+#include "helper/session.h"
+
+static int handle_ping(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                       _unused_ Error *reterr) {
+        const Session *session = userdata;
+        char version[64];
+        RootPong pong = {.version = version, .owner_uid = session->install.uid};
+
+        (void) snprintf(version, sizeof(version), "%s", banger_version);
+        return varlink_call_reply(call, &pong);
+}
+
+static void inventory_cleanup(Inventory *inventory) {
+        schema_clear(&inventory_schema, inventory);
+}
+
+static int handle_inventory(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                            Error *reterr) {
+        _cleanup_(inventory_cleanup) Inventory inventory = {};
+        const Session *session = userdata;
+        _cleanup_host_ Host host = HOST_INIT;
+        int r;
+
+        r = host_open(session->config->paths, &host, reterr);
+        if (r < 0)
+                return r;
+        r = inventory_read(session->config->sources, session->config->n_sources, &host, &inventory,
+                           reterr);
+        if (r < 0)
+                return r;
+        return varlink_call_reply(call, &inventory);
+}
+
+const VarlinkMethod root_methods[] = {
+        {"io.banger.Root.Ping", handle_ping, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.Inventory", handle_inventory, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+};
+const size_t root_n_methods = ELEMENTSOF(root_methods);
+
+const Interface *const root_interfaces[] = {&interface_root, NULL};
+
+static int admit(VarlinkCall *call, const VarlinkMethod *method, _unused_ void *userdata,
+                 Error *reterr) {
+        uid_t uid = varlink_call_peer(call)->uid;
+
+        if (method->policy & (uid == 0 ? ROOT_POLICY_ROOT : ROOT_POLICY_OWNER))
+                return 0;
+        return error_set(reterr, ERROR_NOT_PERMITTED, EACCES, "uid %u may not call %s", uid,
+                         method->name);
+}
+
+static void done(VarlinkCall *call, int r, const Error *error, uint64_t duration_usec,
+                 void *userdata) {
+        const Session *session = userdata;
+
+        record_call(session->config->record, &(RecordedCall) {
+                                                     .verb = varlink_call_method(call),
+                                                     .peer = varlink_call_peer(call),
+                                                     .operation = error ? error->operation : NULL,
+                                                     .r = r,
+                                                     .error = error,
+                                                     .duration_usec = duration_usec,
+                                             });
+}
+
+static void refused(const Peer *peer, const Error *error, void *userdata) {
+        const Session *session = userdata;
+
+        record_call(session->config->record, &(RecordedCall) {
+                                                     .peer = peer,
+                                                     .r = -EPROTO,
+                                                     .error = error,
+                                             });
+}
+
+const VarlinkHooks root_hooks = {.admit = admit, .done = done, .refused = refused};

@@ -1,0 +1,77 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/install.h"
+#include "helper/host.h"
+
+const HostPaths host_paths_default = {
+        .proc = "/proc",
+        .sys = "/sys",
+        .dev = "/dev",
+        .state = BANGER_STATE_DIR,
+        .bridge = "br-banger",
+        .carrier = "bgr-carrier",
+};
+
+static int open_directory(const char *path, int *ret, Error *reterr) {
+        int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return error_set_errno(reterr, errno, "cannot open %s", path);
+        *ret = fd;
+        return 0;
+}
+
+static Host host_steal(Host *host) {
+        Host value = *host;
+
+        *host = HOST_INIT;
+        return value;
+}
+
+int host_open(const HostPaths *paths, Host *ret, Error *reterr) {
+        _cleanup_host_ Host host = HOST_INIT;
+        int r;
+
+        host.paths = paths;
+        r = open_directory(paths->proc, &host.proc_fd, reterr);
+        if (r < 0)
+                return r;
+        r = open_directory(paths->sys, &host.sys_fd, reterr);
+        if (r < 0)
+                return r;
+        r = open_directory(paths->dev, &host.dev_fd, reterr);
+        if (r < 0)
+                return r;
+        r = open_directory(paths->state, &host.state_fd, reterr);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == -ENOENT && reterr)
+                error_clear(reterr);
+        *ret = host_steal(&host);
+        return 0;
+}
+
+void host_close(Host *host) {
+        host->proc_fd = close_fd(host->proc_fd);
+        host->sys_fd = close_fd(host->sys_fd);
+        host->dev_fd = close_fd(host->dev_fd);
+        host->state_fd = close_fd(host->state_fd);
+}
+
+int host_open_below(int dir_fd, const char *path, int flags) {
+        struct open_how how = {
+                .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        long fd;
+
+        do
+                fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+        while (fd < 0 && errno == EAGAIN); /* a rename raced with the lookup: openat2(2) */
+        return fd < 0 ? -errno : (int) fd;
+}

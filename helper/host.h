@@ -1,0 +1,31 @@
+#pragma once
+/* The host as the helper reads it: where it is, and descriptors of it. main.c names the real
+ * places, tests name others. */
+
+#include "common/cleanup.h"
+#include "common/error.h"
+
+typedef struct HostPaths {
+        const char *proc, *sys, *dev; /* "/proc", "/sys", "/dev" */
+        const char *state;            /* "/var/lib/banger" */
+        const char *bus;              /* systemd's bus address; NULL: the system bus */
+        const char *bridge, *carrier; /* links that all VMs share */
+} HostPaths;
+
+extern const HostPaths host_paths_default;
+
+typedef struct Host {
+        const HostPaths *paths; /* borrowed */
+        int proc_fd, sys_fd, dev_fd;
+        int state_fd; /* -1 while there is no such directory */
+} Host;
+
+#define HOST_INIT ((Host) {.proc_fd = -1, .sys_fd = -1, .dev_fd = -1, .state_fd = -1})
+#define _cleanup_host_ _cleanup_(host_close)
+
+/* paths must outlive the host. */
+int host_open(const HostPaths *paths, Host *ret, Error *reterr);
+void host_close(Host *host);
+
+/* Opens something below dir_fd without following a link or leaving it (openat2). */
+int host_open_below(int dir_fd, const char *path, int flags);

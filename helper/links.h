@@ -1,0 +1,6 @@
+#pragma once
+/* Network links; the only file that knows libnl. */
+#include "helper/inventory.h"
+
+/* The bridge, its carrier and the taps of VMs, in the network namespace of the caller. */
+int links_read(const Host *host, Inventory *inventory, Error *reterr);

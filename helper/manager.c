@@ -1,0 +1,230 @@
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "helper/manager.h"
+
+struct Manager {
+        const ManagerConfig *config;
+        sd_event *event;
+        sd_event_source *listener, *idle_timer, *idle_check, *sigterm, *sigint;
+        size_t n_sessions;
+        uint64_t n_accepted, n_accepted_at_check;
+        bool stopping;
+};
+
+typedef int (*ChildMain)(const ManagerConfig *config, int fd);
+
+static int session_main(const ManagerConfig *config, int fd) {
+        return session_serve(&config->session, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Success: no VM has anything left here. */
+static int idle_check_main(const ManagerConfig *config, _unused_ int fd) {
+        _cleanup_host_ Host host = HOST_INIT;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Inventory inventory = {};
+        bool has_vm;
+        int r;
+
+        r = host_open(config->session.paths, &host, &error);
+        if (r >= 0)
+                r = inventory_read(config->session.sources, config->session.n_sources, &host,
+                                   &inventory, &error);
+        if (r < 0) {
+                log_error(LOG_WARNING, NULL, &error, "cannot tell whether there are VMs; staying");
+                return EXIT_FAILURE;
+        }
+        has_vm = inventory_has_vm(&inventory);
+        schema_clear(&inventory_schema, &inventory);
+        return has_vm ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Forks and watches. The child keeps SIGTERM blocked: a stop of the helper lets a step that has
+ * begun come to its end. It never touches the loop, which libsystemd ties to the parent's pid. */
+static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
+                         sd_event_child_handler_t handler, sd_event_source **ret) {
+        pid_t pid;
+        int r;
+
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                (void) close(manager->config->listen_fd);
+                _exit(child_main(manager->config, fd));
+        }
+        r = sd_event_add_child(manager->event, ret, pid, WEXITED, handler, manager);
+        if (r < 0) {
+                /* Nobody would reap it or count it: the connection is lost instead. */
+                (void) kill(pid, SIGKILL);
+                (void) waitpid(pid, NULL, 0);
+        }
+        return r < 0 ? r : 0;
+}
+
+/* Accept while there is room; count idle time while there is no session. */
+static int manager_rearm(Manager *manager) {
+        bool accepts = !manager->stopping && manager->n_sessions < manager->config->sessions_max;
+        bool idle = !manager->stopping && manager->n_sessions == 0;
+        int r;
+
+        r = sd_event_source_set_enabled(manager->listener, accepts ? SD_EVENT_ON : SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        if (idle) {
+                r = sd_event_source_set_time_relative(manager->idle_timer,
+                                                      manager->config->idle_timeout_usec);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_event_source_set_enabled(manager->idle_timer,
+                                        idle ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        return manager->stopping && manager->n_sessions == 0 ? sd_event_exit(manager->event, 0) : 0;
+}
+
+static int on_session_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
+        Manager *manager = userdata;
+
+        /* A negative or odd end is in the records of the session itself, but for this one. */
+        if (info->si_code != CLD_EXITED)
+                log_write(LOG_ERR, NULL, "session %d was ended by signal %d", info->si_pid,
+                          info->si_status);
+        /* The loop held the last reference. */
+        (void) sd_event_source_set_floating(source, 0);
+        manager->n_sessions--;
+        return manager_rearm(manager);
+}
+
+static int on_idle_check_exit(_unused_ sd_event_source *source, const siginfo_t *info,
+                              void *userdata) {
+        Manager *manager = userdata;
+
+        manager->idle_check = sd_event_source_unref(manager->idle_check);
+        if (manager->stopping || manager->n_sessions > 0)
+                return 0;
+        /* A connection that came in between may have started a VM. One that comes now waits in the
+         * socket that systemd holds. */
+        if (info->si_code == CLD_EXITED && info->si_status == EXIT_SUCCESS &&
+            manager->n_accepted == manager->n_accepted_at_check)
+                return sd_event_exit(manager->event, 0);
+        return manager_rearm(manager);
+}
+
+static int on_idle(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Manager *manager = userdata;
+
+        if (manager->idle_check)
+                return 0;
+        manager->n_accepted_at_check = manager->n_accepted;
+        return manager_spawn(manager, idle_check_main, -1, on_idle_check_exit,
+                             &manager->idle_check);
+}
+
+static int on_connection(_unused_ sd_event_source *source, int listen_fd,
+                         _unused_ uint32_t revents, void *userdata) {
+        Manager *manager = userdata;
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+                return 0;
+        if (fd < 0)
+                return -errno;
+        manager->n_accepted++;
+        r = manager_spawn(manager, session_main, fd, on_session_exit, NULL);
+        if (r < 0) {
+                log_write(LOG_ERR, NULL, "cannot serve a connection: %s", strerror(-r));
+                return 0;
+        }
+        manager->n_sessions++;
+        return manager_rearm(manager);
+}
+
+static int on_signal(_unused_ sd_event_source *source, _unused_ const struct signalfd_siginfo *info,
+                     void *userdata) {
+        Manager *manager = userdata;
+
+        manager->stopping = true;
+        (void) sd_notify(0, "STOPPING=1");
+        return manager_rearm(manager);
+}
+
+static int manager_add_sources(Manager *manager) {
+        int r;
+
+        r = sd_event_add_io(manager->event, &manager->listener, manager->config->listen_fd, EPOLLIN,
+                            on_connection, manager);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_exit_on_failure(manager->listener, 1);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(manager->event, &manager->idle_timer, CLOCK_MONOTONIC,
+                                       manager->config->idle_timeout_usec, 0, on_idle, manager);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_exit_on_failure(manager->idle_timer, 1);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(manager->event, &manager->sigterm, SIGTERM, on_signal, manager);
+        if (r < 0)
+                return r;
+        return sd_event_add_signal(manager->event, &manager->sigint, SIGINT, on_signal, manager);
+}
+
+int manager_new(const ManagerConfig *config, Manager **ret) {
+        _cleanup_free_ Manager *manager = NULL;
+        sigset_t blocked;
+        int r;
+
+        (void) sigemptyset(&blocked);
+        (void) sigaddset(&blocked, SIGCHLD);
+        (void) sigaddset(&blocked, SIGTERM);
+        (void) sigaddset(&blocked, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
+                return -errno;
+        manager = calloc(1, sizeof(*manager));
+        if (!manager)
+                return -ENOMEM;
+        manager->config = config;
+        r = sd_event_new(&manager->event);
+        if (r < 0)
+                return r;
+        r = manager_add_sources(manager);
+        if (r < 0) {
+                manager_free(steal_ptr(manager));
+                return r;
+        }
+        *ret = steal_ptr(manager);
+        return 0;
+}
+
+int manager_run(Manager *manager) {
+        (void) sd_notify(0, "READY=1");
+        return sd_event_loop(manager->event);
+}
+
+size_t manager_n_sessions(const Manager *manager) {
+        return manager->n_sessions;
+}
+
+Manager *manager_free(Manager *manager) {
+        if (!manager)
+                return NULL;
+        sd_event_source_unref(manager->listener);
+        sd_event_source_unref(manager->idle_timer);
+        sd_event_source_unref(manager->idle_check);
+        sd_event_source_unref(manager->sigterm);
+        sd_event_source_unref(manager->sigint);
+        sd_event_unref(manager->event);
+        free(manager);
+        return NULL;
+}

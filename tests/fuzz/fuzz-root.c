@@ -1,0 +1,63 @@
+/* What the owner may send to the helper: framing, strict JSON, decoding and dispatch, with sources
+ * that touch no host. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "common/version.h"
+#include "helper/dispatch.h"
+#include "helper/session.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int fake_source(_unused_ const Host *host, Inventory *inventory, _unused_ Error *reterr) {
+        const VmId vm = {.text = "0123456789"};
+
+        return inventory_add(inventory, INVENTORY_LINK, "bgr-0123456789", &vm, "tun, up");
+}
+
+static void drop(_unused_ int level, _unused_ const LogField *fields, _unused_ const char *message,
+                 _unused_ void *userdata) {
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static const HostPaths paths = {
+                .proc = "/", .sys = "/", .dev = "/", .state = "/", .bridge = "b", .carrier = "c"};
+        static const InventorySource sources[] = {{"fakes", fake_source}};
+        static const RecordSink sink = {.write = drop};
+        static const SessionConfig session_config = {
+                .paths = &paths, .sources = sources, .n_sources = 1, .record = &sink};
+        Session session = {.config = &session_config};
+        const VarlinkServerConfig config = {
+                .vendor = "banger",
+                .product = "bangerd-root",
+                .version = banger_version,
+                .url = BANGER_URL,
+                .interfaces = root_interfaces,
+                .methods = root_methods,
+                .n_methods = root_n_methods,
+                .hooks = &root_hooks,
+                .limits = &varlink_limits_helper,
+                .userdata = &session,
+        };
+        const Peer peer = {.pid = 1, .uid = 1000, .gid = 1000};
+        VarlinkConnection *connection = NULL;
+        VarlinkServer *server = NULL;
+
+        if (varlink_server_new(&config, &server) < 0 ||
+            varlink_connection_new(server, &peer, &connection) < 0)
+                abort();
+        /* Fed in two parts, so that messages are cut anywhere. */
+        for (size_t part = 0; part < 2; part++) {
+                size_t from = part ? size / 2 : 0, to = part ? size : size / 2;
+
+                if (varlink_wire_feed(varlink_connection_wire(connection), data + from, to - from,
+                                      NULL, 0, NULL) < 0 ||
+                    varlink_connection_process(connection) < 0)
+                        break;
+        }
+        varlink_connection_free(connection);
+        varlink_server_free(server);
+        return 0;
+}

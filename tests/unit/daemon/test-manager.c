@@ -1,0 +1,289 @@
+#include <sys/stat.h>
+
+#include "common/api-system.h"
+#include "common/version.h"
+#include "daemon/manager.h"
+#include "tests/unit/daemon/fake-root.h"
+
+#define STRANGER 65534
+
+/* A daemon that runs as a process, and its helper. */
+typedef struct Running {
+        char directory[64], conf[96], socket[96], root_socket[96];
+        ManagerConfig config;
+        pid_t daemon, helper;
+        SystemStatus status;
+        Error error;
+} Running;
+
+static void write_conf(const Running *running, uid_t uid, const char *version) {
+        FILE *file = fopen(running->conf, "we");
+
+        assert_non_null(file);
+        assert_true(fprintf(file,
+                            "[install]\nowner = somebody\nuid = %u\ngid = 0\nhome = /root\n"
+                            "version = %s\n",
+                            uid, version) > 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+static int setup(void **state) {
+        Running *running = calloc(1, sizeof(*running));
+
+        assert_non_null(running);
+        (void) snprintf(running->directory, sizeof(running->directory), "/tmp/banger-test-XXXXXX");
+        assert_non_null(mkdtemp(running->directory));
+        assert_int_equal(chmod(running->directory, 0755), 0);
+        (void) snprintf(running->conf, sizeof(running->conf), "%s/conf", running->directory);
+        (void) snprintf(running->socket, sizeof(running->socket), "%s/sock", running->directory);
+        (void) snprintf(running->root_socket, sizeof(running->root_socket), "%s/root.sock",
+                        running->directory);
+        write_conf(running, getuid(), banger_version);
+        running->config = (ManagerConfig) {
+                .install_conf = running->conf,
+                .install_conf_uid = getuid(),
+                .root_socket = running->root_socket,
+                .uid = getuid(),
+                .clients_max = 4,
+                .stall_timeout_usec = PATIENCE_USEC,
+                .n_threads = 2,
+                .queue_max = 8,
+        };
+        *state = running;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Running *running = *state;
+
+        process_stop(running->daemon);
+        process_stop(running->helper);
+        (void) unlink(running->conf);
+        (void) unlink(running->socket);
+        (void) unlink(running->root_socket);
+        (void) rmdir(running->directory);
+        schema_clear(&system_status_schema, &running->status);
+        error_clear(&running->error);
+        free(running);
+        return 0;
+}
+
+static void start(Running *running) {
+        DaemonSockets sockets = {.varlink = listener_at(running->socket)};
+
+        running->daemon = fork();
+        assert_true(running->daemon >= 0);
+        if (running->daemon == 0) {
+                Manager *manager = NULL;
+                int r;
+
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+                r = manager_new(&running->config, &sockets, &manager, NULL);
+                if (r >= 0)
+                        r = manager_run(manager);
+                manager_free(manager);
+                _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+        }
+        daemon_sockets_close(&sockets);
+}
+
+static void start_helper(Running *running, FakeRoot fake) {
+        running->helper = fake_root_start(running->root_socket, fake);
+}
+
+static VarlinkClient *connect_client(const Running *running) {
+        VarlinkClient *client = NULL;
+
+        assert_int_equal(varlink_client_connect(running->socket, &client, NULL), 0);
+        return client;
+}
+
+static int get_status(Running *running, VarlinkClient *client) {
+        schema_clear(&system_status_schema, &running->status);
+        return varlink_client_call(client, &interface_system, "GetStatus", NULL, &running->status,
+                                   NULL, 0, NULL, clock_monotonic_usec() + PATIENCE_USEC,
+                                   &running->error);
+}
+
+static const ComponentStatus *ask_about_helper(Running *running) {
+        VarlinkClient *client = connect_client(running);
+        const ComponentStatus *components;
+
+        assert_int_equal(get_status(running, client), 0);
+        varlink_client_free(client);
+        assert_int_equal(running->status.components.n_items, 2);
+        components = running->status.components.items;
+        assert_string_equal(components[1].name, "bangerd-root");
+        return &components[1];
+}
+
+static void the_status_tells_version_owner_and_a_helper_that_is_well(void **state) {
+        Running *running = *state;
+        const ComponentStatus *helper;
+
+        start_helper(running, (FakeRoot) {.version = banger_version, .owner_uid = getuid()});
+        start(running);
+        helper = ask_about_helper(running);
+        assert_int_equal(helper->state, COMPONENT_OK);
+        assert_string_equal(running->status.version, banger_version);
+        assert_string_equal(running->status.owner, "somebody");
+        assert_true(strlen(running->status.host) > 0);
+}
+
+static void the_status_is_told_without_a_helper_too(void **state) {
+        Running *running = *state;
+        const ComponentStatus *helper;
+
+        start(running);
+        helper = ask_about_helper(running);
+        assert_int_equal(helper->state, COMPONENT_UNREACHABLE);
+        assert_non_null(strstr(helper->message, running->root_socket));
+}
+
+static void an_older_helper_is_told_apart(void **state) {
+        Running *running = *state;
+
+        start_helper(running, (FakeRoot) {.version = "0.0.1", .owner_uid = getuid()});
+        start(running);
+        assert_int_equal(ask_about_helper(running)->state, COMPONENT_DIFFERENT);
+}
+
+static void a_helper_that_hangs_is_unreachable_in_time(void **state) {
+        Running *running = *state;
+        uint64_t began = clock_monotonic_usec();
+
+        start_helper(running, (FakeRoot) {.mute = true});
+        start(running);
+        assert_int_equal(ask_about_helper(running)->state, COMPONENT_UNREACHABLE);
+        assert_true(clock_monotonic_usec() - began < 10 * USEC_PER_SEC);
+}
+
+static void while_the_helper_hangs_other_calls_are_answered(void **state) {
+        Running *running = *state;
+        VarlinkClient *waiting, *other;
+        VarlinkReply reply = {};
+        uint64_t deadline = clock_monotonic_usec() + PATIENCE_USEC, sent;
+
+        start_helper(running, (FakeRoot) {.mute = true});
+        start(running);
+        waiting = connect_client(running);
+        other = connect_client(running);
+        sent = clock_monotonic_usec();
+        assert_int_equal(varlink_client_send(waiting, "io.banger.System.GetStatus", NULL, 0, NULL,
+                                             0, deadline, NULL),
+                         0);
+        assert_int_equal(varlink_client_send(other, "org.varlink.service.GetInfo", NULL, 0, NULL, 0,
+                                             deadline, NULL),
+                         0);
+        assert_int_equal(varlink_client_receive(other, deadline, &reply, NULL), 0);
+        varlink_reply_clear(&reply);
+        /* Less than what the helper is given to answer. */
+        assert_true(clock_monotonic_usec() - sent < 2 * USEC_PER_SEC);
+        varlink_client_free(waiting);
+        varlink_client_free(other);
+}
+
+static void a_client_that_leaves_while_the_helper_hangs_harms_nothing(void **state) {
+        Running *running = *state;
+        VarlinkClient *leaving;
+
+        start_helper(running, (FakeRoot) {.mute = true});
+        start(running);
+        leaving = connect_client(running);
+        assert_int_equal(varlink_client_send(leaving, "io.banger.System.GetStatus", NULL, 0, NULL,
+                                             0, clock_monotonic_usec() + PATIENCE_USEC, NULL),
+                         0);
+        varlink_client_free(leaving);
+        assert_int_equal(ask_about_helper(running)->state, COMPONENT_UNREACHABLE);
+}
+
+static void beyond_the_cap_a_client_is_closed(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second;
+
+        running->config.clients_max = 1;
+        start(running);
+        first = connect_client(running);
+        assert_int_equal(get_status(running, first), 0);
+        second = connect_client(running);
+        assert_true(get_status(running, second) < 0);
+        assert_int_equal(get_status(running, first), 0);
+        varlink_client_free(first);
+        varlink_client_free(second);
+}
+
+static void a_stranger_is_closed_without_an_answer(void **state) {
+        Running *running = *state;
+        VarlinkClient *client = NULL;
+
+        if (getuid() != 0)
+                skip();
+        start(running);
+        assert_int_equal(chmod(running->socket, 0666), 0);
+        assert_int_equal(seteuid(STRANGER), 0);
+        (void) varlink_client_connect(running->socket, &client, NULL);
+        assert_int_equal(seteuid(0), 0);
+        assert_non_null(client);
+        assert_true(get_status(running, client) < 0);
+        varlink_client_free(client);
+}
+
+static void told_to_stop_it_leaves_properly(void **state) {
+        Running *running = *state;
+        int status = -1;
+
+        start(running);
+        (void) ask_about_helper(running);
+        assert_int_equal(kill(running->daemon, SIGTERM), 0);
+        assert_int_equal(waitpid(running->daemon, &status, 0), running->daemon);
+        running->daemon = 0;
+        assert_int_equal(status, 0);
+}
+
+static int make(Running *running) {
+        DaemonSockets sockets = {.varlink = listener_at(running->socket)};
+        Manager *manager = NULL;
+        int r = manager_new(&running->config, &sockets, &manager, &running->error);
+
+        assert_int_equal(sockets.varlink, -1);
+        manager_free(manager);
+        return r;
+}
+
+static void it_refuses_to_run_as_anybody_but_the_owner(void **state) {
+        Running *running = *state;
+
+        write_conf(running, getuid() + 1, banger_version);
+        assert_int_equal(make(running), -EPERM);
+        assert_int_equal(running->error.kind, ERROR_NOT_PERMITTED);
+        assert_non_null(strstr(running->error.hint, "banger system install"));
+}
+
+static void it_refuses_to_run_where_nothing_is_installed(void **state) {
+        Running *running = *state;
+
+        assert_int_equal(unlink(running->conf), 0);
+        assert_int_equal(make(running), -ENOENT);
+        assert_int_equal(running->error.kind, ERROR_NOT_INSTALLED);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(the_status_tells_version_owner_and_a_helper_that_is_well),
+                TEST(the_status_is_told_without_a_helper_too),
+                TEST(an_older_helper_is_told_apart),
+                TEST(a_helper_that_hangs_is_unreachable_in_time),
+                TEST(while_the_helper_hangs_other_calls_are_answered),
+                TEST(a_client_that_leaves_while_the_helper_hangs_harms_nothing),
+                TEST(beyond_the_cap_a_client_is_closed),
+                TEST(a_stranger_is_closed_without_an_answer),
+                TEST(told_to_stop_it_leaves_properly),
+                TEST(it_refuses_to_run_as_anybody_but_the_owner),
+                TEST(it_refuses_to_run_where_nothing_is_installed),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

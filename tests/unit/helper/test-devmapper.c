@@ -1,0 +1,43 @@
+#include "helper/devmapper.h"
+#include "tests/unit/helper/fixture.h"
+
+static void a_kernel_without_the_driver_has_no_devices(void **state) {
+        Fixture *fixture = *state;
+
+        fixture_mkdir(fixture, "sys/class");
+        fixture_mkdir(fixture, "sys/class/misc");
+        assert_int_equal(devmapper_read(&fixture->host, &fixture->inventory, NULL), 0);
+        assert_int_equal(fixture->inventory.entries.n_items, 0);
+}
+
+static void a_driver_that_cannot_be_looked_for_is_an_error(void **state) {
+        Fixture *fixture = *state;
+
+        fixture_write(fixture, "sys/class", "a file");
+        assert_int_equal(devmapper_read(&fixture->host, &fixture->inventory, &fixture->error),
+                         -ENOTDIR);
+}
+
+static void devices_of_others_are_not_listed(void **state) {
+        Fixture *fixture = *state;
+        _cleanup_host_ Host host = HOST_INIT;
+        const InventoryEntry *entries;
+
+        if (access("/dev/mapper/control", R_OK | W_OK) < 0)
+                skip();
+        assert_int_equal(host_open(&host_paths_default, &host, NULL), 0);
+        assert_int_equal(devmapper_read(&host, &fixture->inventory, NULL), 0);
+        entries = fixture->inventory.entries.items;
+        for (size_t i = 0; i < fixture->inventory.entries.n_items; i++)
+                assert_non_null(entries[i].vm);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(a_kernel_without_the_driver_has_no_devices),
+                TEST(a_driver_that_cannot_be_looked_for_is_an_error),
+                TEST(devices_of_others_are_not_listed),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

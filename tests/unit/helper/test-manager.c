@@ -1,0 +1,287 @@
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "common/clock.h"
+#include "common/strings.h"
+#include "helper/manager.h"
+#include "tests/unit/helper/fixture.h"
+
+#define PATIENCE_USEC (20 * USEC_PER_SEC)
+
+/* A helper that runs as a process, and what it tells of its inventories through a pipe. */
+typedef struct Running {
+        Fixture *fixture;
+        char conf[128];
+        struct sockaddr_un address;
+        ManagerConfig config;
+        int asked[2];
+        VarlinkClient *early; /* connected before the helper runs, which must not keep its end */
+        pid_t pid;
+} Running;
+
+/* Sources have no userdata: the descriptor is found by its number. */
+enum {
+        ASKED_FD = 200,
+};
+
+static int no_vm(_unused_ const Host *host, Inventory *inventory, _unused_ Error *reterr) {
+        return inventory_add(inventory, INVENTORY_LINK, "br-banger", NULL, NULL);
+}
+
+static int one_vm(_unused_ const Host *host, Inventory *inventory, _unused_ Error *reterr) {
+        const VmId vm = {.text = "0123456789"};
+
+        (void) !write(ASKED_FD, "?", 1);
+        return inventory_add(inventory, INVENTORY_UNIT, "banger-vm-0123456789.service", &vm, NULL);
+}
+
+static int broken(_unused_ const Host *host, _unused_ Inventory *inventory, Error *reterr) {
+        (void) !write(ASKED_FD, "?", 1);
+        return error_set(reterr, ERROR_FAILED, EIO, "it is broken");
+}
+
+static const InventorySource no_vm_sources[] = {{"links", no_vm}};
+static const InventorySource one_vm_sources[] = {{"units", one_vm}};
+static const InventorySource broken_sources[] = {{"things", broken}};
+
+static void drop(_unused_ int level, _unused_ const LogField *fields, _unused_ const char *message,
+                 _unused_ void *userdata) {
+}
+
+static const RecordSink no_records = {.write = drop};
+
+static int setup(void **state) {
+        Running *running = calloc(1, sizeof(*running));
+        _cleanup_free_ char *text = NULL;
+        void *fixture = NULL;
+
+        assert_non_null(running);
+        assert_int_equal(fixture_setup(&fixture), 0);
+        running->fixture = fixture;
+        text = string_format("[install]\nowner = somebody\nuid = %u\ngid = 0\nhome = /root\n",
+                             getuid());
+        assert_non_null(text);
+        fixture_write(running->fixture, "install.conf", text);
+        fixture_path(running->fixture, "install.conf", running->conf, sizeof(running->conf));
+        running->address.sun_family = AF_UNIX;
+        fixture_path(running->fixture, "sock", running->address.sun_path,
+                     sizeof(running->address.sun_path));
+        running->config = (ManagerConfig) {
+                .listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+                .session = {
+                        .install_conf = running->conf,
+                        .install_conf_uid = getuid(),
+                        .paths = &running->fixture->paths,
+                        .sources = no_vm_sources,
+                        .n_sources = 1,
+                        .record = &no_records,
+                        .times = {PATIENCE_USEC, PATIENCE_USEC, PATIENCE_USEC},
+                },
+                .idle_timeout_usec = PATIENCE_USEC,
+                .sessions_max = 4,
+        };
+        assert_int_equal(bind(running->config.listen_fd,
+                              (const struct sockaddr *) &running->address,
+                              sizeof(running->address)),
+                         0);
+        assert_int_equal(listen(running->config.listen_fd, 16), 0);
+        assert_int_equal(pipe2(running->asked, O_CLOEXEC), 0);
+        *state = running;
+        return 0;
+}
+
+static void start(Running *running) {
+        running->pid = fork();
+        assert_true(running->pid >= 0);
+        if (running->pid == 0) {
+                Manager *manager = NULL;
+                int r;
+
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                varlink_client_free(running->early);
+                (void) dup2(running->asked[1], ASKED_FD);
+                (void) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+                r = manager_new(&running->config, &manager);
+                if (r >= 0)
+                        r = manager_run(manager);
+                manager_free(manager);
+                _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+        }
+}
+
+/* Its exit status; the test program's own time limit catches a helper that never ends. */
+static int wait_for_end(Running *running) {
+        int status = 0;
+
+        assert_int_equal(waitpid(running->pid, &status, 0), running->pid);
+        running->pid = 0;
+        return status;
+}
+
+static int teardown(void **state) {
+        Running *running = *state;
+        void *fixture = running->fixture;
+
+        varlink_client_free(running->early);
+        if (running->pid > 0) {
+                (void) kill(running->pid, SIGKILL);
+                (void) wait_for_end(running);
+        }
+        close_fd(running->config.listen_fd);
+        close_fd(running->asked[0]);
+        close_fd(running->asked[1]);
+        fixture_teardown(&fixture);
+        free(running);
+        return 0;
+}
+
+static VarlinkClient *connect_client(const Running *running) {
+        VarlinkClient *client = NULL;
+
+        assert_int_equal(varlink_client_connect(running->address.sun_path, &client, NULL), 0);
+        return client;
+}
+
+static int ping(VarlinkClient *client) {
+        RootPong pong = {};
+        int r = varlink_client_call(client, &interface_root, "Ping", NULL, &pong, NULL, 0, NULL,
+                                    clock_monotonic_usec() + PATIENCE_USEC, NULL);
+
+        schema_clear(&root_pong_schema, &pong);
+        return r;
+}
+
+static void wait_until_asked(const Running *running) {
+        struct pollfd asked = {.fd = running->asked[0], .events = POLLIN};
+        char byte;
+
+        assert_int_equal(poll(&asked, 1, (int) (PATIENCE_USEC / USEC_PER_MSEC)), 1);
+        assert_int_equal(read(running->asked[0], &byte, 1), 1);
+}
+
+static void several_clients_are_served_at_once(void **state) {
+        Running *running = *state;
+        VarlinkClient *clients[3];
+
+        start(running);
+        for (size_t i = 0; i < ELEMENTSOF(clients); i++)
+                clients[i] = connect_client(running);
+        for (size_t i = ELEMENTSOF(clients); i > 0; i--)
+                assert_int_equal(ping(clients[i - 1]), 0);
+        for (size_t i = 0; i < ELEMENTSOF(clients); i++)
+                varlink_client_free(clients[i]);
+}
+
+static void beyond_the_cap_a_client_waits_until_another_leaves(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second;
+        RootPong pong = {};
+
+        running->config.sessions_max = 1;
+        start(running);
+        first = connect_client(running);
+        assert_int_equal(ping(first), 0);
+        second = connect_client(running);
+        /* The second's call lies unread while the first is there. */
+        assert_int_equal(varlink_client_call(second, &interface_root, "Ping", NULL, &pong, NULL, 0,
+                                             NULL, clock_monotonic_usec() + 50 * USEC_PER_MSEC,
+                                             NULL),
+                         -ETIMEDOUT);
+        varlink_client_free(second);
+        second = connect_client(running);
+        assert_int_equal(ping(first), 0);
+        varlink_client_free(first);
+        assert_int_equal(ping(second), 0);
+        varlink_client_free(second);
+}
+
+static void idle_without_a_vm_it_leaves(void **state) {
+        Running *running = *state;
+
+        running->config.idle_timeout_usec = 20 * USEC_PER_MSEC;
+        start(running);
+        assert_int_equal(wait_for_end(running), 0);
+}
+
+static void idle_after_a_session_it_leaves(void **state) {
+        Running *running = *state;
+
+        running->config.idle_timeout_usec = 100 * USEC_PER_MSEC;
+        running->early = connect_client(running);
+        start(running);
+        assert_int_equal(ping(running->early), 0);
+        running->early = varlink_client_free(running->early);
+        assert_int_equal(wait_for_end(running), 0);
+}
+
+static void while_there_is_a_vm_it_stays(void **state) {
+        Running *running = *state;
+        VarlinkClient *client;
+
+        running->config.idle_timeout_usec = 20 * USEC_PER_MSEC;
+        running->config.session.sources = one_vm_sources;
+        start(running);
+        wait_until_asked(running);
+        wait_until_asked(running);
+        client = connect_client(running);
+        assert_int_equal(ping(client), 0);
+        varlink_client_free(client);
+}
+
+static void while_it_cannot_tell_it_stays(void **state) {
+        Running *running = *state;
+
+        running->config.idle_timeout_usec = 20 * USEC_PER_MSEC;
+        running->config.session.sources = broken_sources;
+        start(running);
+        wait_until_asked(running);
+        wait_until_asked(running);
+        assert_int_equal(waitpid(running->pid, NULL, WNOHANG), 0);
+}
+
+static void told_to_stop_it_leaves(void **state) {
+        Running *running = *state;
+        VarlinkClient *client;
+
+        start(running);
+        client = connect_client(running);
+        assert_int_equal(ping(client), 0);
+        varlink_client_free(client);
+        assert_int_equal(kill(running->pid, SIGTERM), 0);
+        assert_int_equal(wait_for_end(running), 0);
+}
+
+static void told_to_stop_it_lets_a_session_finish(void **state) {
+        Running *running = *state;
+        VarlinkClient *client;
+
+        start(running);
+        client = connect_client(running);
+        assert_int_equal(ping(client), 0);
+        assert_int_equal(kill(running->pid, SIGTERM), 0);
+        assert_int_equal(ping(client), 0);
+        assert_int_equal(waitpid(running->pid, NULL, WNOHANG), 0);
+        varlink_client_free(client);
+        assert_int_equal(wait_for_end(running), 0);
+}
+
+#define MANAGER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                MANAGER_TEST(several_clients_are_served_at_once),
+                MANAGER_TEST(beyond_the_cap_a_client_waits_until_another_leaves),
+                MANAGER_TEST(idle_without_a_vm_it_leaves),
+                MANAGER_TEST(idle_after_a_session_it_leaves),
+                MANAGER_TEST(while_there_is_a_vm_it_stays),
+                MANAGER_TEST(while_it_cannot_tell_it_stays),
+                MANAGER_TEST(told_to_stop_it_leaves),
+                MANAGER_TEST(told_to_stop_it_lets_a_session_finish),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,280 @@
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "common/clock.h"
+#include "common/strings.h"
+#include "common/version.h"
+#include "helper/session.h"
+#include "tests/unit/helper/fixture.h"
+
+#define STRANGER 65534
+
+typedef struct Record {
+        char result[32], verb[64], uid[16];
+} Record;
+
+/* A session in a thread, and a client to it. */
+typedef struct Served {
+        Fixture *fixture;
+        char conf[128];
+        SessionConfig config;
+        RecordSink sink;
+        Record records[8];
+        size_t n_records;
+        int fd, r;
+        pthread_t thread;
+        VarlinkClient *client;
+} Served;
+
+static void keep(_unused_ int level, const LogField *fields, _unused_ const char *message,
+                 void *userdata) {
+        Served *served = userdata;
+        Record *record = &served->records[served->n_records++];
+
+        for (; fields->name; fields++) {
+                const char *value = fields->value ? fields->value : "";
+
+                if (string_equal(fields->name, "BANGER_RESULT"))
+                        (void) snprintf(record->result, sizeof(record->result), "%s", value);
+                if (string_equal(fields->name, "BANGER_VERB"))
+                        (void) snprintf(record->verb, sizeof(record->verb), "%s", value);
+                if (string_equal(fields->name, "BANGER_PEER_UID"))
+                        (void) snprintf(record->uid, sizeof(record->uid), "%s", value);
+        }
+}
+
+static int one_tap(_unused_ const Host *host, Inventory *inventory, _unused_ Error *reterr) {
+        const VmId vm = {.text = "0123456789"};
+
+        return inventory_add(inventory, INVENTORY_LINK, "bgr-0123456789", &vm, "tun, up");
+}
+
+static int broken(_unused_ const Host *host, _unused_ Inventory *inventory, Error *reterr) {
+        return error_set(reterr, ERROR_FAILED, EIO, "it is broken");
+}
+
+static const InventorySource good_sources[] = {{"taps", one_tap}};
+static const InventorySource bad_sources[] = {{"taps", one_tap}, {"things", broken}};
+
+static void write_conf(const Fixture *fixture, uid_t owner) {
+        _cleanup_free_ char *text = string_format("[install]\nowner = somebody\nuid = %u\n"
+                                                  "gid = %u\nhome = /home/somebody\n",
+                                                  owner, owner);
+
+        assert_non_null(text);
+        fixture_write(fixture, "install.conf", text);
+}
+
+static int setup(void **state) {
+        Served *served = calloc(1, sizeof(*served));
+        void *fixture = NULL;
+
+        assert_non_null(served);
+        assert_int_equal(fixture_setup(&fixture), 0);
+        served->fixture = fixture;
+        fixture_path(served->fixture, "install.conf", served->conf, sizeof(served->conf));
+        write_conf(served->fixture, getuid());
+        served->sink = (RecordSink) {.write = keep, .userdata = served};
+        served->config = (SessionConfig) {
+                .install_conf = served->conf,
+                .install_conf_uid = getuid(),
+                .paths = &served->fixture->paths,
+                .sources = good_sources,
+                .n_sources = ELEMENTSOF(good_sources),
+                .record = &served->sink,
+                .times = {
+                        .idle_timeout_usec = 20 * USEC_PER_SEC,
+                        .stall_timeout_usec = 20 * USEC_PER_SEC,
+                        .total_timeout_usec = 20 * USEC_PER_SEC,
+                },
+        };
+        *state = served;
+        return 0;
+}
+
+static void *serve(void *userdata) {
+        Served *served = userdata;
+
+        served->r = session_serve(&served->config, served->fd);
+        return NULL;
+}
+
+static void start(Served *served) {
+        int fds[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        assert_int_equal(varlink_client_new(fds[0], &served->client), 0);
+        served->fd = fds[1];
+        assert_int_equal(pthread_create(&served->thread, NULL, serve, served), 0);
+}
+
+static void stop(Served *served) {
+        served->client = varlink_client_free(served->client);
+        assert_int_equal(pthread_join(served->thread, NULL), 0);
+}
+
+static int teardown(void **state) {
+        Served *served = *state;
+        void *fixture = served->fixture;
+
+        fixture_teardown(&fixture);
+        free(served);
+        return 0;
+}
+
+static int call(Served *served, const char *method, void *out) {
+        return varlink_client_call(served->client, &interface_root, method, NULL, out, NULL, 0,
+                                   NULL, clock_monotonic_usec() + 10 * USEC_PER_SEC,
+                                   &served->fixture->error);
+}
+
+static void ping_answers_the_version_and_the_owner(void **state) {
+        Served *served = *state;
+        RootPong pong = {};
+
+        start(served);
+        assert_int_equal(call(served, "Ping", &pong), 0);
+        assert_string_equal(pong.version, banger_version);
+        assert_int_equal(pong.owner_uid, getuid());
+        schema_clear(&root_pong_schema, &pong);
+        stop(served);
+        assert_int_equal(served->r, 0);
+}
+
+static void inventory_answers_what_the_sources_have(void **state) {
+        Served *served = *state;
+
+        start(served);
+        assert_int_equal(call(served, "Inventory", &served->fixture->inventory), 0);
+        assert_int_equal(served->fixture->inventory.entries.n_items, 1);
+        assert_string_equal(fixture_find(served->fixture, "bgr-0123456789")->vm, "0123456789");
+        stop(served);
+}
+
+static void a_source_that_fails_is_an_error_that_names_it(void **state) {
+        Served *served = *state;
+
+        served->config.sources = bad_sources;
+        served->config.n_sources = ELEMENTSOF(bad_sources);
+        start(served);
+        assert_true(call(served, "Inventory", &served->fixture->inventory) < 0);
+        assert_int_equal(served->fixture->error.kind, ERROR_FAILED);
+        assert_non_null(strstr(served->fixture->error.message, "cannot list things: it is broken"));
+        stop(served);
+        assert_int_equal(served->n_records, 1);
+        assert_string_equal(served->records[0].result, "Failed");
+}
+
+static void every_call_leaves_one_record(void **state) {
+        Served *served = *state;
+        RootPong pong = {};
+        char uid[16];
+
+        start(served);
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(call(served, "Ping", &pong), 0);
+                schema_clear(&root_pong_schema, &pong);
+        }
+        stop(served);
+        (void) snprintf(uid, sizeof(uid), "%u", getuid());
+        assert_int_equal(served->n_records, 2);
+        assert_string_equal(served->records[1].verb, "io.banger.Root.Ping");
+        assert_string_equal(served->records[1].uid, uid);
+        assert_string_equal(served->records[1].result, "ok");
+}
+
+static void a_verb_that_does_not_exist_leaves_a_record(void **state) {
+        Served *served = *state;
+        VarlinkReply reply = {};
+        uint64_t deadline = clock_monotonic_usec() + 10 * USEC_PER_SEC;
+
+        start(served);
+        assert_int_equal(varlink_client_send(served->client, "io.banger.Root.Reboot", NULL, 0, NULL,
+                                             0, deadline, NULL),
+                         0);
+        assert_true(varlink_client_receive(served->client, deadline, &reply, NULL) < 0);
+        stop(served);
+        assert_int_equal(served->n_records, 1);
+        assert_string_not_equal(served->records[0].result, "ok");
+}
+
+/* A connection as of somebody who is neither root nor the owner. */
+static bool stranger_connects(const Served *served, int fds[static 2]) {
+        bool made;
+
+        if (getuid() != 0) {
+                write_conf(served->fixture, STRANGER);
+                return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0;
+        }
+        write_conf(served->fixture, 1000);
+        if (seteuid(STRANGER) < 0)
+                return false;
+        made = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0;
+        return seteuid(0) == 0 && made;
+}
+
+static void a_stranger_is_refused_and_recorded(void **state) {
+        Served *served = *state;
+        int fds[2] = {-1, -1};
+
+        assert_true(stranger_connects(served, fds));
+        assert_int_equal(session_serve(&served->config, fds[1]), -EACCES);
+        assert_int_equal(served->n_records, 1);
+        assert_string_equal(served->records[0].result, "NotPermitted");
+        close_fd(fds[0]);
+}
+
+static void the_owner_is_let_in(void **state) {
+        Served *served = *state;
+        Session session = {};
+        int fds[2] = {-1, -1};
+
+        assert_true(stranger_connects(served, fds));
+        write_conf(served->fixture, getuid() == 0 ? STRANGER : getuid());
+        assert_int_equal(session_open(&served->config, fds[1], &session, NULL), 0);
+        assert_int_equal(session.install.uid, session.peer.uid);
+        session_clear(&session);
+        close_fd(fds[0]);
+        close_fd(fds[1]);
+}
+
+static void nobody_is_served_without_an_installation(void **state) {
+        Served *served = *state;
+        int fds[2] = {-1, -1};
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        assert_int_equal(unlink(served->conf), 0);
+        assert_int_equal(session_serve(&served->config, fds[1]), -ENOENT);
+        assert_int_equal(served->n_records, 1);
+        assert_string_equal(served->records[0].result, "NotInstalled");
+        close_fd(fds[0]);
+}
+
+static void what_is_no_socket_is_an_error(void **state) {
+        Served *served = *state;
+        Session session = {};
+        int fds[2];
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_true(session_open(&served->config, fds[0], &session, &served->fixture->error) < 0);
+        close_fd(fds[0]);
+        close_fd(fds[1]);
+}
+
+#define SESSION_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                SESSION_TEST(ping_answers_the_version_and_the_owner),
+                SESSION_TEST(inventory_answers_what_the_sources_have),
+                SESSION_TEST(a_source_that_fails_is_an_error_that_names_it),
+                SESSION_TEST(every_call_leaves_one_record),
+                SESSION_TEST(a_verb_that_does_not_exist_leaves_a_record),
+                SESSION_TEST(a_stranger_is_refused_and_recorded),
+                SESSION_TEST(the_owner_is_let_in),
+                SESSION_TEST(nobody_is_served_without_an_installation),
+                SESSION_TEST(what_is_no_socket_is_an_error),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
