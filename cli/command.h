@@ -1,0 +1,40 @@
+#pragma once
+/* Commands: an action of the table and what this program does for it. A plain method needs no
+ * entry: the words become the request, the reply is printed by its schema. */
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "common/action.h"
+
+/* Where this host keeps things; tests pass others. */
+typedef struct Host {
+        int root_fd; /* files of the host are opened below this */
+        const char *install_conf;
+        const char *bangerd_socket;
+        const char *helper_socket;
+        uid_t root_uid; /* whom root's files belong to */
+        gid_t root_gid;
+} Host;
+
+typedef struct CommandContext {
+        const Host *host;
+        FILE *in, *out, *err;
+        bool json;
+} CommandContext;
+
+/* Negative with reterr filled, or the exit status. `value` is the struct of action->in. */
+typedef int (*CommandRun)(const CommandContext *context, const Action *action, const void *value,
+                          Error *reterr);
+
+typedef struct Command {
+        const char *words;
+        CommandRun run;                           /* NULL: call the action's method */
+        int (*print)(FILE *out, const void *reply); /* of the method's reply; NULL: by its schema */
+        int (*exit_status)(const void *reply);      /* NULL: 0 */
+} Command;
+
+extern const Command command_version, command_status, command_api, command_system_install,
+        command_system_status, command_system_uninstall;
+
+/* Everything between argv and the exit status. words are argv without the program's name. */
+int command_main(CommandContext *context, char *const *words, size_t n_words);

@@ -1,0 +1,303 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/daemon.h"
+#include "cli/layout.h"
+#include "cli/remove.h"
+#include "cli/teardown.h"
+#include "common/clock.h"
+#include "common/ident.h"
+#include "common/io.h"
+#include "common/strings.h"
+
+#define INVENTORY_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define SETTINGS_MAX ((size_t) 64 * 1024)
+
+typedef struct Teardown {
+        const SetupEnv *env;
+        bool purge;
+        Progress *progress;
+        int r; /* the first failure */
+        Error error;
+} Teardown;
+
+/* ---- what runs ---- */
+
+static int add_once(char ***vms, const char *vm) {
+        for (size_t i = 0; *vms && (*vms)[i]; i++)
+                if (string_equal((*vms)[i], vm))
+                        return 0;
+        return strv_append(vms, vm);
+}
+
+static int ask_helper(const SetupEnv *env, char ***vms, Error *reterr) {
+        Inventory inventory = {.entries = {.items = NULL}};
+        const InventoryEntry *entries;
+        int r;
+
+        r = daemon_read_inventory(env->host, clock_monotonic_usec() + INVENTORY_TIMEOUT_USEC,
+                                  &inventory, reterr);
+        if (r < 0)
+                return r;
+        entries = inventory.entries.items;
+        for (size_t i = 0; i < inventory.entries.n_items && r >= 0; i++)
+                if (entries[i].vm)
+                        r = add_once(vms, entries[i].vm);
+        schema_clear(&inventory_schema, &inventory);
+        return r;
+}
+
+static int ask_systemd(const SetupEnv *env, char ***vms, Error *reterr) {
+        _cleanup_strv_ char **units = NULL;
+        int r = env->units.ops->list(env->units.manager, "banger-vm-*.service", &units, reterr);
+
+        for (size_t i = 0; r >= 0 && units && units[i]; i++) {
+                VmId id;
+
+                if (vm_id_from_unit(units[i], &id))
+                        r = add_once(vms, id.text);
+        }
+        return r;
+}
+
+static char *join_words(char *const *words) {
+        char *joined = strdup("");
+
+        for (size_t i = 0; joined && words && words[i]; i++) {
+                char *longer = string_format("%s%s%s", joined, i > 0 ? ", " : "", words[i]);
+
+                free(joined);
+                joined = longer;
+        }
+        return joined;
+}
+
+int teardown_check(const SetupEnv *env, Progress *progress, Error *reterr) {
+        _cleanup_strv_ char **vms = NULL;
+        _cleanup_free_ char *names = NULL;
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r = ask_helper(env, &vms, &error);
+
+        if (r < 0) {
+                if (error.kind != ERROR_NOT_INSTALLED)
+                        progress_say(progress, PROGRESS_WARNING,
+                                     "%s; asking systemd for running VMs instead",
+                                     error.message ? error.message : "the helper does not answer");
+                r = ask_systemd(env, &vms, reterr);
+        }
+        if (r < 0)
+                return r;
+        if (!vms)
+                return 0;
+
+        names = join_words(vms);
+        r = error_set(reterr, ERROR_BUSY, EBUSY, "VMs still run on this host: %s",
+                      names ? names : "");
+        return error_set_hint(reterr, r, "stop them first");
+}
+
+/* ---- the steps ---- */
+
+/* Keeps the failure and goes on. */
+static void note(Teardown *teardown, int r, Error *error, const char *done) {
+        if (r >= 0)
+                progress_say(teardown->progress, PROGRESS_STEP, "%s", done);
+        else
+                progress_say(teardown->progress, PROGRESS_WARNING, "%s",
+                             error->message ? error->message : strerrordesc_np(-r));
+        teardown->r = error_join(&teardown->error, teardown->r, error, r);
+}
+
+static void each_unit(Teardown *teardown, const char *verb,
+                      int (*act)(const Units *, const LayoutUnit *, Error *)) {
+        for (size_t i = 0; i < layout_n_units; i++) {
+                _cleanup_error_ Error error = ERROR_INIT;
+                _cleanup_free_ char *done = string_format("%s: %s", layout_units[i].name, verb);
+                int r = act(&teardown->env->units, &layout_units[i], &error);
+
+                note(teardown, r, &error, done ? done : verb);
+        }
+}
+
+static int stop_unit(const Units *units, const LayoutUnit *unit, Error *reterr) {
+        return units->ops->run_job(units->manager, UNIT_STOP, unit->name, reterr);
+}
+
+static int disable_unit(const Units *units, const LayoutUnit *unit, Error *reterr) {
+        return unit->enabled ? units->ops->disable(units->manager, unit->name, reterr) : 0;
+}
+
+static int reset_unit(const Units *units, const LayoutUnit *unit, Error *reterr) {
+        return units->ops->reset_failed(units->manager, unit->name, reterr);
+}
+
+static bool exists(const Teardown *teardown, const char *path) {
+        return faccessat(teardown->env->host->root_fd, path + 1, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Settings are the administrator's once they are not what install wrote. */
+static bool keeps_file(const Teardown *teardown, const LayoutFile *file) {
+        const InstallConf nobody = {.owner = NULL};
+        _cleanup_free_ char *wrote = NULL, *now = NULL;
+
+        if (!file->settings || teardown->purge || !exists(teardown, file->path))
+                return false;
+        return file->format(&nobody, &wrote) < 0 ||
+               io_read_file(teardown->env->host->root_fd, file->path + 1, SETTINGS_MAX, &now,
+                            NULL) < 0 ||
+               !string_equal(wrote, now);
+}
+
+static void remove_files(Teardown *teardown) {
+        for (size_t i = 0; i < layout_n_files; i++) {
+                const LayoutFile *file = &layout_files[i];
+                _cleanup_error_ Error error = ERROR_INIT;
+                _cleanup_free_ char *done = NULL;
+                int r;
+
+                if (keeps_file(teardown, file)) {
+                        progress_say(teardown->progress, PROGRESS_KEPT, "%s: it was changed",
+                                     file->path);
+                        continue;
+                }
+                if (!exists(teardown, file->path))
+                        continue;
+                r = remove_file(teardown->env->host->root_fd, file->path, &error);
+                done = string_format("%s: removed", file->path);
+                note(teardown, r, &error, done ? done : "removed");
+        }
+}
+
+static void remove_one_directory(Teardown *teardown, const LayoutDirectory *directory) {
+        int root_fd = teardown->env->host->root_fd;
+        bool whole = directory->kind == LAYOUT_SCRATCH ||
+                     (directory->kind == LAYOUT_STATE && teardown->purge);
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_free_ char *done = NULL;
+        bool removed = true;
+        int r;
+
+        if (!exists(teardown, directory->path))
+                return;
+        r = whole ? remove_tree(root_fd, directory->path, &error)
+                  : remove_empty_directory(root_fd, directory->path, &removed, &error);
+        if (r >= 0 && !removed) {
+                progress_say(teardown->progress, PROGRESS_KEPT, "%s: it is not empty",
+                             directory->path);
+                return;
+        }
+        done = string_format("%s: removed", directory->path);
+        note(teardown, r, &error, done ? done : "removed");
+}
+
+static void remove_directories(Teardown *teardown) {
+        for (size_t i = layout_n_directories; i-- > 0;)
+                remove_one_directory(teardown, &layout_directories[i]);
+        for (size_t i = 0; i < layout_n_runtime_directories; i++) {
+                const char *path = layout_runtime_directories[i];
+                _cleanup_error_ Error error = ERROR_INIT;
+                _cleanup_free_ char *done = string_format("%s: removed", path);
+
+                if (exists(teardown, path))
+                        note(teardown,
+                             remove_tree(teardown->env->host->root_fd, path, &error), &error,
+                             done ? done : "removed");
+        }
+}
+
+static void reload(Teardown *teardown) {
+        const Units *units = &teardown->env->units;
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r = units->ops->reload(units->manager, &error);
+
+        note(teardown, r, &error, "systemd: reloaded");
+}
+
+/* ---- the proof ---- */
+
+static size_t find_left_units(const Teardown *teardown) {
+        const Units *units = &teardown->env->units;
+        size_t n = 0;
+
+        for (size_t i = 0; i < layout_n_units; i++) {
+                const char *name = layout_units[i].name;
+                UnitState state;
+                bool asked = units->ops->get_state(units->manager, name, &state, NULL) >= 0;
+
+                if (asked && !state.active && !state.enabled)
+                        continue;
+                progress_say(teardown->progress, PROGRESS_LEFT, "%s (%s)", name,
+                             asked ? state.text : "systemd does not say");
+                n++;
+        }
+        return n;
+}
+
+static size_t find_left_files(const Teardown *teardown) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < layout_n_files; i++)
+                if (exists(teardown, layout_files[i].path) &&
+                    !keeps_file(teardown, &layout_files[i])) {
+                        progress_say(teardown->progress, PROGRESS_LEFT, "%s", layout_files[i].path);
+                        n++;
+                }
+        for (size_t i = 0; i < layout_n_directories; i++) {
+                const LayoutDirectory *directory = &layout_directories[i];
+                bool may_stay = directory->kind == LAYOUT_CONFIG ||
+                                (directory->kind == LAYOUT_STATE && !teardown->purge);
+
+                if (!may_stay && exists(teardown, directory->path)) {
+                        progress_say(teardown->progress, PROGRESS_LEFT, "%s", directory->path);
+                        n++;
+                }
+        }
+        for (size_t i = 0; i < layout_n_runtime_directories; i++)
+                if (exists(teardown, layout_runtime_directories[i])) {
+                        progress_say(teardown->progress, PROGRESS_LEFT, "%s",
+                                     layout_runtime_directories[i]);
+                        n++;
+                }
+        return n;
+}
+
+static int prove(Teardown *teardown) {
+        size_t n = find_left_units(teardown) + find_left_files(teardown);
+
+        if (teardown->r >= 0 && n > 0)
+                teardown->r = error_set(&teardown->error, ERROR_FAILED, ENOTEMPTY,
+                                        "%zu of what banger put on this host is left", n);
+        if (teardown->r < 0)
+                return teardown->r;
+        if (exists(teardown, BANGER_STATE_DIR)) {
+                progress_say(teardown->progress, PROGRESS_STEP,
+                             "nothing of banger runs or starts here; images, kernels and VMs stay "
+                             "in %s; to remove them: sudo banger system uninstall --purge",
+                             BANGER_STATE_DIR);
+                return 0;
+        }
+        progress_say(teardown->progress, PROGRESS_STEP,
+                     "this host is clean; programs and static units go with: make uninstall, or "
+                     "the package manager");
+        return 0;
+}
+
+int teardown_run(const SetupEnv *env, bool purge, Progress *progress, Error *reterr) {
+        Teardown teardown = {.env = env, .purge = purge, .progress = progress};
+        int r;
+
+        each_unit(&teardown, "stopped", stop_unit);
+        each_unit(&teardown, "disabled", disable_unit);
+        remove_files(&teardown);
+        remove_directories(&teardown);
+        reload(&teardown);
+        each_unit(&teardown, "forgotten", reset_unit);
+        r = prove(&teardown);
+        if (r < 0 && reterr)
+                error_move(reterr, &teardown.error);
+        error_clear(&teardown.error);
+        return r;
+}

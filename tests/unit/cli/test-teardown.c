@@ -1,0 +1,335 @@
+#include "cli/checks.h"
+#include "cli/layout.h"
+#include "cli/teardown.h"
+#include "tests/unit/cli/fixture.h"
+
+typedef struct Run {
+        UnitScript script;
+        SetupEnv env;
+        Capture capture;
+        Progress progress;
+} Run;
+
+static void run_open(Run *run, const TempRoot *root, const UnitCall *calls, size_t n_calls) {
+        *run = (Run) {.script = {calls, n_calls, 0}};
+        run->env = (SetupEnv) {.host = &root->host,
+                               .units = {&script_ops, &run->script},
+                               .booted = true};
+        capture_open(&run->capture);
+        assert_int_equal(progress_init(&run->progress, run->capture.out, false), 0);
+}
+
+static void run_close(Run *run) {
+        script_assert_done(&run->script);
+        progress_clear(&run->progress);
+        capture_close(&run->capture);
+}
+
+/* What is there after an install and some use. */
+static void plant_install(const TempRoot *root) {
+        InstallConf conf = fixture_conf();
+
+        for (size_t i = 0; i < layout_n_directories; i++)
+                temp_root_mkdir(root, layout_directories[i].path);
+        for (size_t i = 0; i < layout_n_files; i++) {
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(layout_files[i].format(&conf, &text), 0);
+                temp_root_write(root, layout_files[i].path, text);
+        }
+        for (size_t i = 0; i < layout_n_runtime_directories; i++)
+                temp_root_mkdir(root, layout_runtime_directories[i]);
+        temp_root_write(root, "/run/banger/bangerd.sock", "");
+        temp_root_write(root, "/var/lib/banger/db/banger.db", "rows");
+}
+
+#define STOP_AND_DISABLE                                                                           \
+        {.call = "stop bangerd.socket"}, {.call = "stop bangerd-root.socket"},                     \
+                {.call = "stop bangerd.service"}, {.call = "stop bangerd-root.service"},           \
+                {.call = "disable bangerd.socket"}, {.call = "disable bangerd-root.socket"},       \
+                {.call = "disable bangerd.service"}, {.call = "reload"},                           \
+                {.call = "reset bangerd.socket"}, {.call = "reset bangerd-root.socket"},           \
+                {.call = "reset bangerd.service"}, {.call = "reset bangerd-root.service"}
+#define LOOK_AFTERWARDS                                                                            \
+        {.call = "get_state bangerd.socket"}, {.call = "get_state bangerd-root.socket"},           \
+                {.call = "get_state bangerd.service"}, {.call = "get_state bangerd-root.service"}
+
+static const UnitCall all_well[] = {STOP_AND_DISABLE, LOOK_AFTERWARDS};
+
+static void uninstall_keeps_what_the_owner_made(void **state) {
+        TempRoot *root = *state;
+        Run run;
+
+        plant_install(root);
+        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), 0);
+        assert_true(temp_root_has(root, "/var/lib/banger/db/banger.db"));
+        assert_false(temp_root_has(root, "/var/lib/banger/jails"));
+        assert_false(temp_root_has(root, "/var/lib/banger/vms"));
+        assert_false(temp_root_has(root, "/etc/banger"));
+        assert_false(temp_root_has(root, "/etc/systemd/system/bangerd.service.d"));
+        assert_false(temp_root_has(root, "/run/banger"));
+        assert_non_null(strstr(capture_text(&run.capture), "kept: /var/lib/banger/db"));
+        assert_non_null(strstr(capture_text(&run.capture), "sudo banger system uninstall --purge"));
+        run_close(&run);
+}
+
+static void purge_brings_the_host_back_to_what_it_was(void **state) {
+        TempRoot *root = *state;
+        _cleanup_free_ char *before = temp_root_describe(root), *after = NULL;
+        Run run;
+
+        plant_install(root);
+        temp_root_write(root, BANGER_CONF, "changed\n");
+        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        assert_int_equal(teardown_run(&run.env, true, &run.progress, NULL), 0);
+        after = temp_root_describe(root);
+        assert_string_equal(before, after);
+        assert_non_null(strstr(capture_text(&run.capture), "this host is clean"));
+        run_close(&run);
+}
+
+static void nothing_installed_is_a_clean_host(void **state) {
+        TempRoot *root = *state;
+        Run run;
+
+        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), 0);
+        assert_non_null(strstr(capture_text(&run.capture), "this host is clean"));
+        run_close(&run);
+}
+
+static void changed_settings_stay_without_purge(void **state) {
+        TempRoot *root = *state;
+        Run run;
+
+        plant_install(root);
+        temp_root_write(root, BANGER_CONF, "changed\n");
+        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), 0);
+        assert_true(temp_root_has(root, BANGER_CONF));
+        assert_false(temp_root_has(root, BANGER_INSTALL_CONF));
+        run_close(&run);
+}
+
+static void drop_ins_of_the_administrator_stay(void **state) {
+        TempRoot *root = *state;
+        Run run;
+
+        plant_install(root);
+        temp_root_write(root, "/etc/systemd/system/bangerd.service.d/60-mine.conf", "x");
+        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        assert_int_equal(teardown_run(&run.env, true, &run.progress, NULL), 0);
+        assert_true(temp_root_has(root, "/etc/systemd/system/bangerd.service.d/60-mine.conf"));
+        assert_false(temp_root_has(root, "/etc/systemd/system/bangerd.service.d/50-owner.conf"));
+        run_close(&run);
+}
+
+static void failures_do_not_end_it_and_all_are_reported(void **state) {
+        static const UnitCall calls[] = {
+                {.call = "stop bangerd.socket", .result = -EIO},
+                {.call = "stop bangerd-root.socket"},
+                {.call = "stop bangerd.service"},
+                {.call = "stop bangerd-root.service"},
+                {.call = "disable bangerd.socket"},
+                {.call = "disable bangerd-root.socket", .result = -EPERM},
+                {.call = "disable bangerd.service"},
+                {.call = "reload"},
+                {.call = "reset bangerd.socket"},
+                {.call = "reset bangerd-root.socket"},
+                {.call = "reset bangerd.service"},
+                {.call = "reset bangerd-root.service"},
+                {.call = "get_state bangerd.socket", .state = {.active = true, .text = "active"}},
+                {.call = "get_state bangerd-root.socket", .state = {.enabled = true}},
+                {.call = "get_state bangerd.service"},
+                {.call = "get_state bangerd-root.service"},
+        };
+        TempRoot *root = *state;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Run run;
+
+        plant_install(root);
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_run(&run.env, true, &run.progress, &error), -EIO);
+        assert_string_equal(error.message,
+                            "scripted: stop bangerd.socket; scripted: disable bangerd-root.socket");
+        assert_false(temp_root_has(root, "/var/lib/banger"));
+        assert_non_null(strstr(capture_text(&run.capture), "left: bangerd.socket (active)"));
+        assert_non_null(strstr(capture_text(&run.capture), "left: bangerd-root.socket"));
+        run_close(&run);
+}
+
+static void a_unit_that_is_still_there_is_a_failure_of_its_own(void **state) {
+        static const UnitCall calls[] = {
+                STOP_AND_DISABLE,
+                {.call = "get_state bangerd.socket"},
+                {.call = "get_state bangerd-root.socket"},
+                {.call = "get_state bangerd.service", .state = {.active = true}},
+                {.call = "get_state bangerd-root.service"},
+        };
+        TempRoot *root = *state;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Run run;
+
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, &error), -ENOTEMPTY);
+        assert_int_equal(error.kind, ERROR_FAILED);
+        run_close(&run);
+}
+
+static void running_vms_are_named_and_refuse_it(void **state) {
+        static const UnitCall calls[] = {
+                {.call = "list banger-vm-*.service", .listed = "banger-vm-0123456789.service"},
+        };
+        TempRoot *root = *state;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Run run;
+
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_check(&run.env, &run.progress, &error), -EBUSY);
+        assert_int_equal(error_kind_exit_status(error.kind), 4);
+        assert_non_null(strstr(error.message, "0123456789"));
+        run_close(&run);
+}
+
+static void without_vms_it_may_go_on(void **state) {
+        static const UnitCall calls[] = {{.call = "list banger-vm-*.service"}};
+        TempRoot *root = *state;
+        Run run;
+
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_check(&run.env, &run.progress, NULL), 0);
+        run_close(&run);
+}
+
+static void a_systemd_that_does_not_say_refuses_it(void **state) {
+        static const UnitCall calls[] = {{.call = "list banger-vm-*.service", .result = -EIO}};
+        TempRoot *root = *state;
+        Run run;
+
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_check(&run.env, &run.progress, NULL), -EIO);
+        run_close(&run);
+}
+
+static void progress_as_json_is_one_object(void **state) {
+        Progress progress;
+        Capture capture;
+
+        (void) state;
+        capture_open(&capture);
+        assert_int_equal(progress_init(&progress, capture.out, true), 0);
+        progress_say(&progress, PROGRESS_STEP, "a %d", 1);
+        progress_say(&progress, PROGRESS_LEFT, "b");
+        assert_string_equal(capture_text(&capture), "");
+        assert_int_equal(progress_finish(&progress), 0);
+        assert_non_null(strstr(capture_text(&capture), "\"steps\": [\n    \"a 1\"\n  ]"));
+        assert_non_null(strstr(capture_text(&capture), "\"left\": [\n    \"b\"\n  ]"));
+        progress_clear(&progress);
+        capture_close(&capture);
+}
+
+/* ---- system status ---- */
+
+static const SystemCheck *find_check(const SystemReport *report, const char *name) {
+        const SystemCheck *checks = report->checks.items;
+
+        for (size_t i = 0; i < report->checks.n_items; i++)
+                if (string_equal(checks[i].name, name))
+                        return &checks[i];
+        fail_msg("no check %s", name);
+        return NULL;
+}
+
+static const UnitCall units_well[] = {
+        {.call = "get_state bangerd.socket",
+         .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
+        {.call = "get_state bangerd-root.socket",
+         .state = {.known = true, .enabled = false, .active = true, .text = "disabled"}},
+        {.call = "get_state bangerd.service",
+         .state = {.known = true, .enabled = true, .active = false, .text = "failed"}},
+        {.call = "get_state bangerd-root.service", .state = {.known = false, .text = "gone"}},
+};
+
+static void status_of_a_bare_host_is_not_installed(void **state) {
+        TempRoot *root = *state;
+        SetupEnv env = {.host = &root->host};
+        SystemReport report;
+
+        assert_int_equal(checks_run(&env, &report, NULL), 0);
+        assert_false(report.installed);
+        assert_int_equal(checks_exit_status(&report), 3);
+        schema_clear(&system_report_schema, &report);
+}
+
+static void status_grades_units_directories_and_daemons(void **state) {
+        TempRoot *root = *state;
+        SystemReport report;
+        Run run;
+
+        plant_install(root);
+        assert_int_equal(fchmodat(root->fd, "var/lib/banger/vms", 0777, 0), 0);
+        run_open(&run, root, units_well, ELEMENTSOF(units_well));
+        assert_int_equal(checks_run(&run.env, &report, NULL), 0);
+        assert_true(report.installed);
+        assert_string_equal(report.owner, "alice");
+        assert_int_equal(checks_exit_status(&report), 4);
+        assert_int_equal(find_check(&report, "bangerd.socket")->state, CHECK_OK);
+        assert_int_equal(find_check(&report, "bangerd-root.socket")->state, CHECK_DEGRADED);
+        assert_int_equal(find_check(&report, "bangerd.service")->state, CHECK_FAILED);
+        assert_string_equal(find_check(&report, "bangerd-root.service")->remedy,
+                            "run: make install");
+        assert_int_equal(find_check(&report, "/etc/banger")->state, CHECK_OK);
+        assert_int_equal(find_check(&report, "/var/lib/banger/vms")->state, CHECK_DEGRADED);
+        assert_string_equal(find_check(&report, "/var/lib/banger/vms")->remedy,
+                            "run: sudo banger system install --owner alice");
+        assert_int_equal(find_check(&report, "bangerd")->state, CHECK_FAILED);
+        schema_clear(&system_report_schema, &report);
+        run_close(&run);
+}
+
+static void only_all_well_is_status_zero(void **state) {
+        SystemCheck checks[] = {{.state = CHECK_OK}, {.state = CHECK_OK}};
+        SystemReport report = {.installed = true, .checks = {checks, 2}};
+
+        (void) state;
+        assert_int_equal(checks_exit_status(&report), 0);
+        checks[1].state = CHECK_DEGRADED;
+        assert_int_equal(checks_exit_status(&report), 4);
+        report.installed = false;
+        assert_int_equal(checks_exit_status(&report), 3);
+}
+
+static struct CMUnitTest in_root(const char *name, CMUnitTestFunction function) {
+        return (struct CMUnitTest) {.name = name,
+                                    .test_func = function,
+                                    .setup_func = temp_root_setup,
+                                    .teardown_func = temp_root_teardown};
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                in_root("uninstall_keeps_what_the_owner_made", uninstall_keeps_what_the_owner_made),
+                in_root("purge_brings_the_host_back_to_what_it_was",
+                        purge_brings_the_host_back_to_what_it_was),
+                in_root("nothing_installed_is_a_clean_host", nothing_installed_is_a_clean_host),
+                in_root("changed_settings_stay_without_purge", changed_settings_stay_without_purge),
+                in_root("drop_ins_of_the_administrator_stay", drop_ins_of_the_administrator_stay),
+                in_root("failures_do_not_end_it_and_all_are_reported",
+                        failures_do_not_end_it_and_all_are_reported),
+                in_root("a_unit_that_is_still_there_is_a_failure_of_its_own",
+                        a_unit_that_is_still_there_is_a_failure_of_its_own),
+                in_root("running_vms_are_named_and_refuse_it", running_vms_are_named_and_refuse_it),
+                in_root("without_vms_it_may_go_on", without_vms_it_may_go_on),
+                in_root("a_systemd_that_does_not_say_refuses_it",
+                        a_systemd_that_does_not_say_refuses_it),
+                cmocka_unit_test(progress_as_json_is_one_object),
+                in_root("status_of_a_bare_host_is_not_installed",
+                        status_of_a_bare_host_is_not_installed),
+                in_root("status_grades_units_directories_and_daemons",
+                        status_grades_units_directories_and_daemons),
+                cmocka_unit_test(only_all_well_is_status_zero),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
