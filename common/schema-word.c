@@ -13,7 +13,7 @@ typedef struct Suffix {
 static const Suffix suffixes[] = {
         {UNIT_MIB, 'M', 1},
         {UNIT_MIB, 'G', 1024},
-        {UNIT_MIB, 'T', 1024 * 1024},
+        {UNIT_MIB, 'T', INT64_C(1024) * 1024},
         {UNIT_SECONDS, 's', 1},
         {UNIT_SECONDS, 'm', 60},
         {UNIT_SECONDS, 'h', 3600},
