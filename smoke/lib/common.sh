@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# What every part of smoke/ uses: messages, waiting, places.
+
+say() { printf '%s\n' "$*"; }
+note() { printf 'smoke: %s\n' "$*" >&2; }
+die() {
+        note "$*"
+        exit 1
+}
+
+# Milliseconds, for durations only.
+now_ms() {
+        local t=${EPOCHREALTIME/[.,]/}
+        printf '%s\n' "${t%???}"
+}
+
+# seconds_since MS prints the time since now_ms gave MS, like 3.2.
+seconds_since() {
+        local ms=$(($(now_ms) - $1))
+        printf '%d.%d\n' $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+# wait_until SECONDS COMMAND... polls until the command succeeds; 1 when time is up.
+wait_until() {
+        local deadline=$((SECONDS + $1))
+        shift
+        until "$@"; do
+                ((SECONDS < deadline)) || return 1
+                sleep 0.2
+        done
+}
+
+cache_dir() {
+        printf '%s\n' "${BANGER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/banger}"
+}

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# The product's files: from a build to a host, and its install there.
+
+# product_payload FILE makes a tar of what `make install` places.
+product_payload() {
+        local tree=${BANGER_DESTDIR:-}
+        if [[ -z $tree ]]; then
+                tree=$(mktemp -d "${TMPDIR:-/tmp}/banger-tree.XXXXXX")
+                product_build "$tree" || die "cannot build and install the product"
+        fi
+        [[ -d $tree ]] || die "no directory $tree"
+        tar -C "$tree" --owner=0 --group=0 --numeric-owner -cf "$1" .
+        [[ -n ${BANGER_DESTDIR:-} ]] || rm -rf "$tree"
+}
+
+# product_build TREE installs from $BANGER_BUILD, or from a build made here.
+product_build() {
+        local build=${BANGER_BUILD:-}
+        if [[ -z $build ]]; then
+                build=$(mktemp -d "${TMPDIR:-/tmp}/banger-build.XXXXXX")
+                (cd "$build" && "$SMOKE/../configure" --prefix=/usr && make -j "$(nproc)") >&2 || return
+        fi
+        make --silent -C "$build" install DESTDIR="$1" >&2 || return
+        [[ -n ${BANGER_BUILD:-} ]] || rm -rf "$build"
+}
+
+# product_place DIR unpacks the second disk in the host, as a package would.
+product_place() {
+        login_root "$1" 'tar -C / --keep-directory-symlink --no-overwrite-dir -xf /dev/vdb &&
+                systemctl daemon-reload && udevadm control --reload'
+}
+
+# product_install DIR is the one thing that needs sudo.
+product_install() (
+        export HOST_DIR=$1 SCENARIO_DIR=$1 PRIVILEGED=yes
+        . "$SMOKE/lib/scenario.sh"
+        LOGIN_TIMEOUT_S=180 administrator 'banger system install --owner owner --yes'
+)

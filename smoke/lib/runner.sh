@@ -1,0 +1,218 @@
+# shellcheck shell=bash
+# Which scenario runs where and when, and what came of it.
+
+# Other scenarios, to try the harness itself.
+SCENARIO_FILES=${BANGER_SCENARIOS:-$SMOKE/scenarios}
+SHARED_PHASE=bare
+PASSED=0
+FAILED=0
+RUN_DIR=''
+
+# scenario_header FILE KEY DEFAULT
+scenario_header() {
+        local value
+        value=$(sed -n "s/^# $2: *//p" "$1" | head -n 1)
+        printf '%s\n' "${value:-$3}"
+}
+
+scenario_list() {
+        local file
+        for file in "$SCENARIO_FILES"/*; do
+                printf '%-44s %-10s %s\n' "${file##*/}" "$(scenario_header "$file" phase installed)" \
+                        "$(scenario_header "$file" host shared)"
+        done
+}
+
+# scenario_find NAME prints the file; the number in front may be missing.
+scenario_find() {
+        local file
+        for file in "$SCENARIO_FILES/$1" "$SCENARIO_FILES"/*-"$1"; do
+                [[ ! -f $file ]] || {
+                        printf '%s\n' "$file"
+                        return
+                }
+        done
+        die "no scenario $1"
+}
+
+# select_files HOST PHASE prints which of SCENARIOS belong there.
+select_files() {
+        local file
+        for file in "${SCENARIOS[@]}"; do
+                [[ $(scenario_header "$file" host shared) == "$1"* ]] || continue
+                [[ $2 == any || $(scenario_header "$file" phase installed) == "$2" ]] || continue
+                printf '%s\n' "$file"
+        done
+}
+
+# runner_run KEEP NAME...
+runner_run() {
+        local keep=$1 name began
+        shift
+        began=$(now_ms)
+        SCENARIOS=()
+        for name in "$@"; do SCENARIOS+=("$(scenario_find "$name")"); done
+        ((${#SCENARIOS[@]})) || SCENARIOS=("$SCENARIO_FILES"/*)
+
+        RUN_DIR=${BANGER_SMOKE_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/banger-smoke.XXXXXX")}
+        mkdir -p "$RUN_DIR"
+        trap hosts_end EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+        product_payload "$RUN_DIR/payload.tar"
+
+        run_shared
+        run_own
+
+        hosts_end
+        rm -f "$RUN_DIR/payload.tar"
+        note "scenarios took $(seconds_since "$began") s"
+        if ((FAILED)) || [[ $keep == yes ]]; then
+                rm -f "$RUN_DIR"/hosts/*/disk.qcow2
+                say "logs: $RUN_DIR"
+        else
+                rm -rf "$RUN_DIR"
+        fi
+        say "$PASSED passed, $FAILED failed"
+        ((FAILED == 0))
+}
+
+hosts_end() {
+        local dir
+        for dir in "$RUN_DIR"/hosts/*; do
+                [[ ! -d $dir ]] || host_end "$dir"
+        done
+}
+
+# run_shared: one host, all that can share it, in the order of a host's life.
+run_shared() {
+        local file phase files
+        [[ -n $(select_files shared any) ]] || return 0
+        host_prepare shared bare shared || return 0
+        for phase in bare installed last; do
+                mapfile -t files < <(select_files shared "$phase")
+                ((${#files[@]})) || continue
+                if [[ $phase != bare && $SHARED_PHASE == bare ]]; then
+                        host_install shared || return 0
+                        SHARED_PHASE=installed
+                fi
+                for file in "${files[@]}"; do scenario_run "$file" shared; done
+        done
+        host_end "$RUN_DIR/hosts/shared"
+}
+
+run_own() {
+        local file name files
+        mapfile -t files < <(select_files own any)
+        for file in "${files[@]}"; do
+                name=${file##*/}
+                host_prepare "$name" "$(scenario_header "$file" phase installed)" \
+                        "$(scenario_header "$file" host own)" || continue
+                scenario_run "$file" "$name"
+                host_end "$RUN_DIR/hosts/$name"
+        done
+}
+
+# host_prepare NAME PHASE KIND boots a host with the product's files in it, and
+# installs them unless PHASE is bare. What cannot be prepared counts as failed.
+host_prepare() {
+        local dir=$RUN_DIR/hosts/$1 options=()
+        mkdir -p "$dir"
+        [[ $3 != *lasting* ]] || options+=(--lasting)
+        if ! "$SMOKE/host" up --payload "$RUN_DIR/payload.tar" "${options[@]}" "$dir" ||
+                ! product_place "$dir"; then
+                result_failed "host-$1" 'the host cannot be prepared' "$dir"
+                return 1
+        fi
+        [[ $2 == bare ]] || host_install "$1"
+}
+
+host_install() {
+        local dir=$RUN_DIR/hosts/$1 began
+        began=$(now_ms)
+        manifest_before "$dir"
+        if ! product_install "$dir" >"$dir/install.log" 2>&1 </dev/null; then
+                result_failed "install-on-$1" "$(tail -n 1 "$dir/install.log")" "$dir"
+                return 1
+        fi
+        say "ok install-on-$1 $(seconds_since "$began")s"
+        PASSED=$((PASSED + 1))
+}
+
+# manifest_before DIR: what the uninstall must come back to.
+manifest_before() {
+        login_root "$1" 'bash -s' <"$SMOKE/lib/manifest" >"$1/manifest.before"
+}
+
+# scenario_run FILE HOST: once; once more, on a new host, where the emulator froze.
+scenario_run() {
+        local phase
+        phase=$(scenario_header "$1" phase installed)
+        scenario_attempt "$1" "$2" && return
+        if host_frozen "$RUN_DIR/hosts/$2"; then
+                say "# ${1##*/}: the host froze; running it again on a new one"
+                evidence_keep "$RUN_DIR/hosts/$2" "$RUN_DIR/${1##*/}"
+                mv "$RUN_DIR/${1##*/}" "$RUN_DIR/${1##*/}.frozen"
+                host_end "$RUN_DIR/hosts/$2"
+                mv "$RUN_DIR/hosts/$2" "$RUN_DIR/hosts-frozen-$2"
+                [[ $2 == shared ]] && phase=$SHARED_PHASE
+                host_prepare "$2" "$phase" "$(scenario_header "$1" host shared)" || return 0
+                scenario_attempt "$1" "$2" && return
+        fi
+        evidence_keep "$RUN_DIR/hosts/$2" "$RUN_DIR/${1##*/}"
+        result_failed "${1##*/}" "$(<"$RUN_DIR/${1##*/}/why")" ''
+        host_repair "$2"
+}
+
+# host_repair HOST: a scenario that ended half way must not fail those after it.
+host_repair() {
+        [[ $SHARED_PHASE == installed ]] || return 0
+        LOGIN_TIMEOUT_S=60 login_root "$RUN_DIR/hosts/$1" "systemctl reset-failed
+                systemctl start bangerd.socket bangerd-root.socket bangerd.service" >/dev/null 2>&1 || true
+}
+
+# scenario_attempt FILE HOST leaves the log and, of a failure, the reason.
+scenario_attempt() {
+        local name=${1##*/} dir=$RUN_DIR/${1##*/} deadline began status=0 calls
+        deadline=$(scenario_header "$1" deadline 60)
+        mkdir -p "$dir"
+        began=$(now_ms)
+        HOST_DIR=$RUN_DIR/hosts/$2 SCENARIO_DIR=$dir PRIVILEGED=$(scenario_header "$1" privileged no) \
+                timeout -k 5 "$deadline" bash "$1" >"$dir/log" 2>&1 </dev/null || status=$?
+        case $status in
+        0) ;;
+        124 | 137) say "its deadline of $deadline s passed; last: $(tail -n 1 "$dir/log")" >"$dir/why" ;;
+        *) [[ -s $dir/why ]] || say "status $status: $(tail -n 1 "$dir/log")" >"$dir/why" ;;
+        esac
+        if ((status == 0)) && calls=$(privilege_calls "$2") && [[ -n $calls ]]; then
+                say "needed privilege: $calls" >"$dir/why"
+                status=1
+        fi
+        ((status == 0)) || return 1
+        say "ok $name $(seconds_since "$began")s"
+        PASSED=$((PASSED + 1))
+}
+
+# privilege_calls HOST prints, and forgets, what called sudo.
+privilege_calls() {
+        LOGIN_TIMEOUT_S=60 login_root "$RUN_DIR/hosts/$1" \
+                'xargs -rd "\n" </var/lib/smoke/privilege.log; : >/var/lib/smoke/privilege.log'
+}
+
+host_frozen() {
+        local dir=$1
+        LOGIN_TIMEOUT_S=25 login_root "$dir" true 2>/dev/null && return 1
+        # It may only be slow: it is frozen once its heart has stopped for good.
+        local before
+        before=$(stat -c %s "$dir/heart.log")
+        ! wait_until "$HOST_SILENCE_S" heart_beats_after "$dir" "$before"
+}
+
+heart_beats_after() { (($(stat -c %s "$1/heart.log") > $2)); }
+
+# result_failed NAME WHY DIR
+result_failed() {
+        say "not ok $1: $(head -n 1 <<<"$2")"
+        FAILED=$((FAILED + 1))
+        [[ -z $3 ]] || evidence_keep "$3" "$3"
+}
