@@ -153,6 +153,12 @@ VarlinkListener *varlink_listener_free(VarlinkListener *listener) {
         return NULL;
 }
 
+int varlink_listener_stop_accepting(VarlinkListener *listener) {
+        int r = sd_event_source_set_enabled(listener->resume, SD_EVENT_OFF);
+
+        return r < 0 ? r : sd_event_source_set_enabled(listener->io, SD_EVENT_OFF);
+}
+
 size_t varlink_listener_n_clients(const VarlinkListener *listener) {
         return listener->clients.n;
 }

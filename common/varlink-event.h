@@ -20,4 +20,6 @@ typedef struct VarlinkListenerConfig {
 int varlink_listener_new(sd_event *event, VarlinkServer *server, int fd,
                          const VarlinkListenerConfig *config, VarlinkListener **ret);
 VarlinkListener *varlink_listener_free(VarlinkListener *listener); /* closes its clients too */
+/* Takes no further client: those that come wait in the socket, for whoever listens on it next. */
+int varlink_listener_stop_accepting(VarlinkListener *listener);
 size_t varlink_listener_n_clients(const VarlinkListener *listener);

@@ -3,16 +3,21 @@
 #include <stdbool.h>
 #include <systemd/sd-daemon.h>
 
+#include "common/clock.h"
 #include "common/varlink-event.h"
 #include "common/version.h"
 #include "daemon/context.h"
 #include "daemon/dispatch.h"
 #include "daemon/manager.h"
 
+/* What a stop waits for calls under way, and for connections that were taken but have not spoken. */
+#define DRAIN_USEC USEC_PER_SEC
+
 struct Manager {
         const ManagerConfig *config;
         sd_event *event;
         sd_event_source *sigterm, *sigint;
+        sd_event_source *drained, *drain_timer; /* while it stops */
         DaemonContext context;
         VarlinkServerConfig server_config;
         VarlinkServer *server;
@@ -24,10 +29,42 @@ static void manager_cleanup(Manager **manager) {
         manager_free(*manager);
 }
 
-static int on_signal(sd_event_source *source, _unused_ const struct signalfd_siginfo *info,
-                     _unused_ void *userdata) {
+/* After each turn of the loop. */
+static int on_turn(_unused_ sd_event_source *source, void *userdata) {
+        const Manager *manager = userdata;
+
+        return varlink_listener_n_clients(manager->listener) == 0 ? sd_event_exit(manager->event, 0)
+                                                                  : 0;
+}
+
+static int on_drain_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec,
+                          void *userdata) {
+        const Manager *manager = userdata;
+
+        return sd_event_exit(manager->event, 0);
+}
+
+static int manager_drain(Manager *manager) {
+        int r;
+
+        r = varlink_listener_stop_accepting(manager->listener);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(manager->event, &manager->drain_timer, CLOCK_MONOTONIC,
+                                       DRAIN_USEC, 0, on_drain_timer, manager);
+        if (r < 0)
+                return r;
+        return sd_event_add_post(manager->event, &manager->drained, on_turn, manager);
+}
+
+static int on_signal(_unused_ sd_event_source *source,
+                     _unused_ const struct signalfd_siginfo *info, void *userdata) {
+        Manager *manager = userdata;
+
         (void) sd_notify(0, "STOPPING=1");
-        return sd_event_exit(sd_event_source_get_event(source), 0);
+        if (manager->drained)
+                return 0;
+        return manager_drain(manager) < 0 ? sd_event_exit(manager->event, 0) : 0;
 }
 
 /* By number: a name may be looked up in a database that is wrong or slow. */
@@ -147,6 +184,8 @@ Manager *manager_free(Manager *manager) {
         varlink_server_free(manager->server);
         sd_event_source_unref(manager->sigterm);
         sd_event_source_unref(manager->sigint);
+        sd_event_source_unref(manager->drained);
+        sd_event_source_unref(manager->drain_timer);
         sd_event_unref(manager->event);
         install_conf_clear(&manager->context.install);
         free(manager);

@@ -241,6 +241,27 @@ static void told_to_stop_it_leaves_properly(void **state) {
         assert_int_equal(status, 0);
 }
 
+/* A restart must not cost the owner a command that had connected already. */
+static void told_to_stop_it_still_answers_who_had_connected(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second;
+        int status = -1;
+
+        start(running);
+        first = connect_client(running);
+        assert_int_equal(get_status(running, first), 0);
+        second = connect_client(running);
+        /* Answered, so the second, which came before, has been accepted too. */
+        assert_int_equal(get_status(running, first), 0);
+        assert_int_equal(kill(running->daemon, SIGTERM), 0);
+        assert_int_equal(get_status(running, second), 0);
+        varlink_client_free(second);
+        varlink_client_free(first);
+        assert_int_equal(waitpid(running->daemon, &status, 0), running->daemon);
+        running->daemon = 0;
+        assert_int_equal(status, 0);
+}
+
 static int make(Running *running) {
         DaemonSockets sockets = {.varlink = listener_at(running->socket)};
         Manager *manager = NULL;
@@ -281,6 +302,7 @@ int main(void) {
                 TEST(beyond_the_cap_a_client_is_closed),
                 TEST(a_stranger_is_closed_without_an_answer),
                 TEST(told_to_stop_it_leaves_properly),
+                TEST(told_to_stop_it_still_answers_who_had_connected),
                 TEST(it_refuses_to_run_as_anybody_but_the_owner),
                 TEST(it_refuses_to_run_where_nothing_is_installed),
         };

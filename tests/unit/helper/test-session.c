@@ -128,6 +128,23 @@ static int call(Served *served, const char *method, void *out) {
                                    &served->fixture->error);
 }
 
+/* The standard interface has no policy of its own. */
+static void whoever_may_connect_may_read_the_interfaces(void **state) {
+        Served *served = *state;
+        VarlinkReply reply = {};
+
+        start(served);
+        assert_int_equal(varlink_client_send(served->client, "org.varlink.service.GetInfo", NULL, 0,
+                                             NULL, 0, UINT64_MAX, &served->fixture->error),
+                         0);
+        assert_int_equal(varlink_client_receive(served->client,
+                                                clock_monotonic_usec() + 10 * USEC_PER_SEC, &reply,
+                                                &served->fixture->error),
+                         0);
+        varlink_reply_clear(&reply);
+        stop(served);
+}
+
 static void ping_answers_the_version_and_the_owner(void **state) {
         Served *served = *state;
         RootPong pong = {};
@@ -265,6 +282,7 @@ static void what_is_no_socket_is_an_error(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                SESSION_TEST(whoever_may_connect_may_read_the_interfaces),
                 SESSION_TEST(ping_answers_the_version_and_the_owner),
                 SESSION_TEST(inventory_answers_what_the_sources_have),
                 SESSION_TEST(a_source_that_fails_is_an_error_that_names_it),
