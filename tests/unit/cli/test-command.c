@@ -141,8 +141,8 @@ typedef struct Outcome {
         Capture out, err;
 } Outcome;
 
-static Outcome run_words(const TempRoot *root, const char *const *words) {
-        Outcome outcome;
+/* By pointer: the streams write to where they were opened, to the end. */
+static void run_words(const TempRoot *root, const char *const *words, Outcome *ret) {
         CommandContext context;
         char *copies[8] = {NULL};
         size_t n = 0;
@@ -151,20 +151,19 @@ static Outcome run_words(const TempRoot *root, const char *const *words) {
                 copies[n] = strdup(words[n]);
                 assert_non_null(copies[n]);
         }
-        capture_open(&outcome.out);
-        capture_open(&outcome.err);
+        capture_open(&ret->out);
+        capture_open(&ret->err);
         context = (CommandContext) {.host = &root->host,
                                     .in = fopen("/dev/null", "re"),
-                                    .out = outcome.out.out,
-                                    .err = outcome.err.out};
+                                    .out = ret->out.out,
+                                    .err = ret->err.out};
         assert_non_null(context.in);
-        outcome.status = command_main(&context, copies, n);
+        ret->status = command_main(&context, copies, n);
         fclose(context.in);
         while (n-- > 0)
                 free(copies[n]);
-        capture_text(&outcome.out);
-        capture_text(&outcome.err);
-        return outcome;
+        capture_text(&ret->out);
+        capture_text(&ret->err);
 }
 
 static void outcome_close(Outcome *outcome) {
@@ -174,7 +173,9 @@ static void outcome_close(Outcome *outcome) {
 
 static void assert_outcome(const TempRoot *root, const char *const *words, int status,
                            const char *out, const char *err) {
-        Outcome outcome = run_words(root, words);
+        Outcome outcome;
+
+        run_words(root, words, &outcome);
 
         assert_string_equal(outcome.err.text, err);
         assert_string_equal(outcome.out.text, out);
@@ -195,9 +196,10 @@ static void status_prints_a_table_and_escapes_the_daemons_words(void **state) {
 
 static void a_degraded_component_is_status_4_in_json_too(void **state) {
         Daemon daemon = daemon_start(*state, false, true);
-        Outcome outcome = run_words(*state, (const char *const[]) {"status", "--json", NULL});
         _cleanup_json_ struct json_object *object = NULL;
+        Outcome outcome;
 
+        run_words(*state, (const char *const[]) {"status", "--json", NULL}, &outcome);
         assert_int_equal(outcome.status, 4);
         assert_int_equal(json_parse_object(outcome.out.text, strlen(outcome.out.text) - 1, &object,
                                            NULL), 0);
@@ -253,7 +255,7 @@ static void another_user_is_status_4_and_told_the_owner(void **state) {
         fd = listen_on(root->bangerd_socket, 0600);
         assert_int_equal(chmod(root->path, 0755), 0);
         assert_int_equal(seteuid(12346), 0);
-        outcome = run_words(root, (const char *const[]) {"status", NULL});
+        run_words(root, (const char *const[]) {"status", NULL}, &outcome);
         assert_int_equal(seteuid(0), 0);
         assert_string_equal(outcome.err.text,
                             "banger: cannot reach bangerd: banger on this host belongs to alice; "
@@ -265,9 +267,11 @@ static void another_user_is_status_4_and_told_the_owner(void **state) {
 
 static void api_prints_the_reply_of_any_method(void **state) {
         Daemon daemon = daemon_start(*state, false, false);
-        Outcome outcome = run_words(*state, (const char *const[]) {
+        Outcome outcome;
+
+        run_words(*state, (const char *const[]) {
                                                     "api", "org.varlink.service.GetInfo", "{}",
-                                                    NULL});
+                                                    NULL}, &outcome);
 
         assert_int_equal(outcome.status, 0);
         assert_non_null(strstr(outcome.out.text, "\"product\": \"fake\""));
@@ -277,9 +281,11 @@ static void api_prints_the_reply_of_any_method(void **state) {
 
 static void api_prints_each_reply_of_a_stream_on_a_line(void **state) {
         Daemon daemon = daemon_start(*state, false, false);
-        Outcome outcome = run_words(*state, (const char *const[]) {
+        Outcome outcome;
+
+        run_words(*state, (const char *const[]) {
                                                     "api", "--more", "io.banger.System.GetStatus",
-                                                    NULL});
+                                                    NULL}, &outcome);
         size_t n_lines = 0;
 
         assert_int_equal(outcome.status, 0);
@@ -292,8 +298,10 @@ static void api_prints_each_reply_of_a_stream_on_a_line(void **state) {
 
 static void api_sends_helper_methods_to_the_helper(void **state) {
         Daemon daemon = daemon_start(*state, true, false);
-        Outcome outcome = run_words(*state, (const char *const[]) {
-                                                    "api", "io.banger.Root.Inventory", NULL});
+        Outcome outcome;
+
+        run_words(*state, (const char *const[]) {
+                                                    "api", "io.banger.Root.Inventory", NULL}, &outcome);
 
         assert_int_equal(outcome.status, 0);
         assert_non_null(strstr(outcome.out.text, "\"entries\""));
@@ -311,8 +319,10 @@ static void an_error_reply_exits_by_its_kind_and_is_escaped(void **state) {
 
 static void with_json_an_error_is_an_object_on_stderr(void **state) {
         Daemon daemon = daemon_start(*state, true, false);
-        Outcome outcome = run_words(*state, (const char *const[]) {"api", "io.banger.Root.Ping",
-                                                                   "--json", NULL});
+        Outcome outcome;
+
+        run_words(*state, (const char *const[]) {"api", "io.banger.Root.Ping",
+                                                                   "--json", NULL}, &outcome);
         _cleanup_json_ struct json_object *object = NULL;
         struct json_object *member = NULL;
 
@@ -331,7 +341,9 @@ static void with_json_an_error_is_an_object_on_stderr(void **state) {
 }
 
 static void api_refuses_what_is_no_json_before_it_connects(void **state) {
-        Outcome outcome = run_words(*state, (const char *const[]) {"api", "a.B", "[1]", NULL});
+        Outcome outcome;
+
+        run_words(*state, (const char *const[]) {"api", "a.B", "[1]", NULL}, &outcome);
 
         assert_int_equal(outcome.status, 2);
         assert_non_null(strstr(outcome.err.text, "the parameters are no JSON object"));
@@ -344,7 +356,9 @@ static void usage_errors_are_status_2(void **state) {
 }
 
 static void version_needs_no_daemon(void **state) {
-        Outcome outcome = run_words(*state, (const char *const[]) {"version", NULL});
+        Outcome outcome;
+
+        run_words(*state, (const char *const[]) {"version", NULL}, &outcome);
 
         assert_int_equal(outcome.status, 0);
         assert_non_null(strstr(outcome.out.text, banger_version));
@@ -375,8 +389,8 @@ static void install_and_uninstall_need_root(void **state) {
         if (geteuid() != 0)
                 skip();
         assert_int_equal(seteuid(12346), 0);
-        outcome = run_words(root, (const char *const[]) {"system", "install", "--owner", "me",
-                                                         NULL});
+        run_words(root, (const char *const[]) {"system", "install", "--owner", "me",
+                                                         NULL}, &outcome);
         assert_int_equal(seteuid(0), 0);
         assert_int_equal(outcome.status, 4);
         assert_string_equal(outcome.err.text, "banger: cannot run \"system install\": it needs "
