@@ -65,6 +65,7 @@ image_make() {
 image_build() {
         local new=$1 stage=$2
         stage_fill "$stage"
+        guest_make "$stage"
         tree_make "$stage"
         tar -C "$new" --strip-components=2 --transform='s/-[0-9].*//' --wildcards \
                 -xf "$stage/root.tar" './boot/vmlinuz-*' './boot/initrd.img-*'
@@ -88,24 +89,42 @@ stage_fill() {
         cp "$SMOKE/image/setup" "$1/setup"
 }
 
-tree_make() {
-        local packages mirrors=() options=() line
-        packages=$(sed 's/#.*//' "$SMOKE/image/packages" | xargs | tr ' ' ,)
+# debian_make FILE PACKAGES [OPTION...]: a Debian root as a tar, taken from where this machine's apt
+# takes it.
+debian_make() {
+        local file=$1 packages=$2 mirrors=() options=() line
+        shift 2
         while read -r line; do mirrors+=("$line"); done < <(apt_mirrors)
         while read -r line; do options+=("--aptopt=$line"); done < <(apt_options)
+        mmdebstrap --variant=minbase --include="$packages" --skip=output/dev \
+                --dpkgopt='path-exclude=/usr/share/man/*' \
+                --dpkgopt='path-exclude=/usr/share/locale/*' "${options[@]}" "$@" \
+                "$IMAGE_SUITE" "$file" "${mirrors[@]}" >"$file.log" 2>&1 || {
+                tail -n 40 "$file.log" >&2
+                return 1
+        }
+}
+
+# guest_make STAGE: a Debian with systemd as its users have it, to be imported as an image. Without
+# documents, for emulation has to write every file of it once more.
+guest_make() {
+        # shellcheck disable=SC2016
+        debian_make "$1/guest.tar" systemd,systemd-sysv,dbus,iproute2 \
+                --dpkgopt='path-exclude=/usr/share/doc/*' \
+                --dpkgopt='path-exclude=/usr/share/zoneinfo/*' \
+                --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/*'
+}
+
+tree_make() {
+        local packages
+        packages=$(sed 's/#.*//' "$SMOKE/image/packages" | xargs | tr ' ' ,)
         # The initrd is made while packages are configured: its settings come first.
         # shellcheck disable=SC2016
-        STAGE=$1 mmdebstrap --variant=minbase --include="$packages" \
-                --skip=output/dev --dpkgopt='path-exclude=/usr/share/man/*' \
-                --dpkgopt='path-exclude=/usr/share/locale/*' "${options[@]}" \
+        STAGE=$1 debian_make "$1/root.tar" "$packages" \
                 --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d"' \
                 --essential-hook='cp "$STAGE/overlay/etc/initramfs-tools/conf.d/smoke" "$1/etc/initramfs-tools/conf.d/"' \
                 --essential-hook='printf "virtio_pci\nvirtio_blk\next4\n" >"$1/etc/initramfs-tools/modules"' \
-                --customize-hook='"$STAGE/setup" "$1"' \
-                "$IMAGE_SUITE" "$1/root.tar" "${mirrors[@]}" >"$1/mmdebstrap.log" 2>&1 || {
-                tail -n 40 "$1/mmdebstrap.log" >&2
-                return 1
-        }
+                --customize-hook='"$STAGE/setup" "$1"'
 }
 
 # apt_mirrors prints where this machine's apt takes Debian from, if it says so;

@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# What scenarios with VMs share. Sourced after scenario.sh.
+
+GUEST_DEBIAN=/usr/local/share/smoke/debian.tar
+
+image_known() {
+        owner 'banger image list --json' | python3 -c 'import json, sys
+sys.exit(sys.argv[1] not in [i["name"] for i in json.load(sys.stdin).get("images", [])])' "$1"
+}
+
+# image_tiny: a tree with only a static shell, imported as "tiny": no init, no sshd, no /etc.
+image_tiny() {
+        image_known tiny || expect 0 owner 'rm -rf tree && mkdir -p tree/bin && cp /bin/busybox tree/bin/ &&
+                for name in sh cat dd dmesg echo env false head id kill ls md5sum mkdir printf pwd sleep sync touch true uname wc; do
+                        ln -s busybox tree/bin/$name || exit
+                done && banger image import tiny tree && rm -rf tree'
+}
+
+# image_debian: a Debian with systemd, from a tar.
+image_debian() {
+        image_known debian || expect 0 owner "banger image import debian $GUEST_DEBIAN"
+}
+
+# vm_leftovers prints what the kernel and systemd still hold of VMs.
+vm_leftovers() {
+        root 'ip -o link show type tun
+                losetup -n -O NAME,BACK-FILE -l
+                dmsetup ls --noheadings 2>/dev/null | grep -v "No devices found"
+                find /var/lib/banger/jails -mindepth 2
+                systemctl list-units --all --plain --no-legend "banger-vm-*"
+                true'
+}
+
+expect_no_leftovers() {
+        local left
+        left=$(vm_leftovers)
+        [[ -z $left ]] || fail "left behind: $(head -n 3 <<<"$left" | xargs -d '\n')"
+}
+
+# vm_field NAME EXPRESSION: a Python expression on its `vm show`, as `it`.
+vm_field() {
+        expect 0 owner "banger vm show $1 --json"
+        output_json "$2"
+}
+
+# vm_remove NAME... whatever their state.
+vm_remove() {
+        local name
+        for name; do owner "banger vm delete --force --yes $name" >/dev/null 2>&1 || true; done
+}
