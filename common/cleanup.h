@@ -43,6 +43,14 @@ static inline void cleanup_fclose(FILE **file) {
                 _value;                                                                            \
         })
 
+/* The same for a structure that owns; `left` is what owns nothing. */
+#define steal_struct(variable, left)                                                               \
+        ({                                                                                         \
+                __typeof__(variable) *_owner = &(variable), _value = *_owner;                      \
+                *_owner = (left);                                                                  \
+                _value;                                                                            \
+        })
+
 static inline int steal_fd(int *fd) {
         int value = *fd;
 

@@ -33,6 +33,10 @@ int vm_id_check(const char *text, Error *reterr) {
                          VM_ID_LENGTH);
 }
 
+int object_id_check(const char *text, Error *reterr) {
+        return vm_id_check(text, reterr);
+}
+
 /* The VM_ID_LENGTH characters at text must be digits; more may follow. */
 static bool take_id(const char *text, VmId *ret) {
         VmId id = {0};

@@ -30,6 +30,9 @@ int vm_id_check(const char *text, Error *reterr);
 int vm_id_parse(const char *text, VmId *ret); /* -EINVAL */
 int vm_id_generate(VmId *ret);                /* getrandom's errors */
 
+/* Ids of images and kernels look the same. For Field.check. */
+int object_id_check(const char *text, Error *reterr);
+
 /* Names that a VM may have: 1 to 40 of [a-z0-9-], starting with a letter, not ending in "-": a DNS
  * label (RFC 1123). For Field.check. */
 int vm_name_check(const char *name, Error *reterr);

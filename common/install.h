@@ -8,6 +8,7 @@
 #define BANGER_CONF BANGER_CONFIG_DIR "/banger.conf"
 #define BANGER_STATE_DIR "/var/lib/banger"
 #define BANGERD_SOCKET "/run/banger/bangerd.sock"
+#define BANGER_WORKER_SOCKET "/run/banger/worker.sock"
 #define BANGERD_ROOT_SOCKET "/run/banger-root/bangerd-root.sock"
 
 typedef struct InstallConf {

@@ -84,6 +84,18 @@ char **strv_copy(char *const *strings) {
         return copy;
 }
 
+char *strv_join(char *const *strings, const char *separator) {
+        char *joined = strdup("");
+
+        for (size_t i = 0; joined && strings && strings[i]; i++) {
+                char *longer = string_format("%s%s%s", joined, i == 0 ? "" : separator, strings[i]);
+
+                free(joined);
+                joined = longer;
+        }
+        return joined;
+}
+
 char **strv_free(char **strings) {
         for (size_t i = 0; strings && strings[i]; i++)
                 free(strings[i]);

@@ -19,6 +19,7 @@ typedef char **Strv;
 size_t strv_length(char *const *strings);
 int strv_append(char ***strings, const char *value); /* -ENOMEM */
 char **strv_copy(char *const *strings);
+char *strv_join(char *const *strings, const char *separator); /* NULL: out of memory */
 char **strv_free(char **strings);
 static inline void strv_cleanup(char ***strings) {
         strv_free(*strings);

@@ -123,6 +123,10 @@ static int client_flush(VarlinkClient *client, uint64_t deadline_usec, Error *re
         }
 }
 
+bool varlink_client_waits(const VarlinkClient *client) {
+        return client->n_unanswered > 0;
+}
+
 static int add(struct json_object *object, const char *name, struct json_object *value) {
         if (value && json_object_object_add(object, name, value) == 0)
                 return 0;

@@ -44,6 +44,8 @@ int varlink_client_call(VarlinkClient *client, const Interface *interface, const
                         const void *in, void *out, const int *fds, size_t n_fds, int *ret_fd,
                         uint64_t deadline_usec, Error *reterr);
 int varlink_client_fd(const VarlinkClient *client);
+/* Is a call unanswered? Tells -ETIMEDOUT of our own deadline from one that the service replied. */
+bool varlink_client_waits(const VarlinkClient *client);
 /* Leaves Varlink: returns the socket, which with what was read past the last reply (free() it)
  * becomes the caller's; the client can then only be freed. -ENOMEM. */
 int varlink_client_steal(VarlinkClient *client, void **ret_rest, size_t *ret_rest_size);

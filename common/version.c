@@ -1,6 +1,6 @@
 #include "common/version.h"
 
-#include "config.h"
+#include <config.h> /* of the build; common/config.h is another */
 
 const char banger_version[] = BANGER_VERSION;
 const char banger_commit[] = BANGER_COMMIT;
