@@ -1,5 +1,6 @@
 #include "common/api-root.h"
 
+#include "common/api-vm.h"
 #include "common/ident.h"
 
 /* 253 VMs of about a dozen objects each, and what earlier crashes left. */
@@ -13,6 +14,28 @@ static const char *const inventory_kinds[] = {
         [INVENTORY_JAIL] = "jail",
         [INVENTORY_MOUNT] = "mount",
         [INVENTORY_SYSCTL] = "sysctl",
+        NULL,
+};
+
+/* Long waits are the daemon's: it asks again. */
+#define WAIT_MS_MAX 60000
+
+static const char *const sockets[] = {
+        [ROOT_SOCKET_API] = "api",
+        [ROOT_SOCKET_VSOCK] = "vsock",
+        NULL,
+};
+
+static const char *const signals[] = {
+        [ROOT_SIGNAL_TERM] = "term",
+        [ROOT_SIGNAL_KILL] = "kill",
+        NULL,
+};
+
+static const char *const unit_states[] = {
+        [ROOT_UNIT_ABSENT] = "absent",
+        [ROOT_UNIT_ACTIVE] = "active",
+        [ROOT_UNIT_ENDED] = "ended",
         NULL,
 };
 
@@ -84,6 +107,226 @@ const Schema inventory_schema = {
         .n_fields = ELEMENTSOF(inventory_fields),
 };
 
+static const Field root_vm_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootVm, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+        {.name = "slot",
+         .type = FIELD_INT,
+         .offset = offsetof(RootVm, slot),
+         .required = true,
+         .min = VM_SLOT_MIN,
+         .max = VM_SLOT_MAX,
+         .summary = "The slot that the VM has taken: its uid derives from it"},
+};
+
+const Schema root_vm_schema = {
+        .name = "RootVm",
+        .size = sizeof(RootVm),
+        .fields = root_vm_fields,
+        .n_fields = ELEMENTSOF(root_vm_fields),
+};
+
+static const Field root_vm_ref_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootVmRef, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+};
+
+const Schema root_vm_ref_schema = {
+        .name = "RootVmRef",
+        .size = sizeof(RootVmRef),
+        .fields = root_vm_ref_fields,
+        .n_fields = ELEMENTSOF(root_vm_ref_fields),
+};
+
+static const Field root_disk_attach_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootDiskAttach, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+        {.name = "image",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootDiskAttach, image),
+         .required = true,
+         .check = object_id_check,
+         .summary = "The image's id"},
+};
+
+const Schema root_disk_attach_schema = {
+        .name = "RootDiskAttach",
+        .size = sizeof(RootDiskAttach),
+        .fields = root_disk_attach_fields,
+        .n_fields = ELEMENTSOF(root_disk_attach_fields),
+};
+
+static const Field root_jail_make_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootJailMake, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+        {.name = "slot",
+         .type = FIELD_INT,
+         .offset = offsetof(RootJailMake, slot),
+         .required = true,
+         .min = VM_SLOT_MIN,
+         .max = VM_SLOT_MAX,
+         .summary = "The slot that the VM has taken: its uid derives from it"},
+        {.name = "kernel",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootJailMake, kernel),
+         .required = true,
+         .check = object_id_check,
+         .summary = "The kernel's id"},
+};
+
+const Schema root_jail_make_schema = {
+        .name = "RootJailMake",
+        .size = sizeof(RootJailMake),
+        .fields = root_jail_make_fields,
+        .n_fields = ELEMENTSOF(root_jail_make_fields),
+};
+
+static const Field root_launch_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootLaunch, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+        {.name = "slot",
+         .type = FIELD_INT,
+         .offset = offsetof(RootLaunch, slot),
+         .required = true,
+         .min = VM_SLOT_MIN,
+         .max = VM_SLOT_MAX,
+         .summary = "The slot that the VM has taken: its uid derives from it"},
+        {.name = "vcpus",
+         .type = FIELD_INT,
+         .offset = offsetof(RootLaunch, vcpus),
+         .required = true,
+         .min = 1,
+         .max = VM_VCPUS_MAX,
+         .summary = "What it may use of the processors"},
+        {.name = "memory_mib",
+         .type = FIELD_INT,
+         .offset = offsetof(RootLaunch, memory_mib),
+         .required = true,
+         .min = VM_MEMORY_MIB_MIN,
+         .max = VM_MEMORY_MIB_MAX,
+         .summary = "The guest's memory; the unit gets a little more"},
+};
+
+const Schema root_launch_schema = {
+        .name = "RootLaunch",
+        .size = sizeof(RootLaunch),
+        .fields = root_launch_fields,
+        .n_fields = ELEMENTSOF(root_launch_fields),
+};
+
+static const Field root_sockets_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootSockets, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+        {.name = "slot",
+         .type = FIELD_INT,
+         .offset = offsetof(RootSockets, slot),
+         .required = true,
+         .min = VM_SLOT_MIN,
+         .max = VM_SLOT_MAX,
+         .summary = "The slot that the VM has taken: its uid derives from it"},
+        {.name = "socket",
+         .type = FIELD_ENUM,
+         .offset = offsetof(RootSockets, socket),
+         .required = true,
+         .values = sockets,
+         .summary = "Which: vsock is there once the device has been configured"},
+        {.name = "timeout_ms",
+         .type = FIELD_INT,
+         .offset = offsetof(RootSockets, timeout_ms),
+         .required = true,
+         .min = 1,
+         .max = WAIT_MS_MAX,
+         .summary = "How long to wait for it"},
+};
+
+const Schema root_sockets_schema = {
+        .name = "RootSockets",
+        .size = sizeof(RootSockets),
+        .fields = root_sockets_fields,
+        .n_fields = ELEMENTSOF(root_sockets_fields),
+};
+
+static const Field root_stop_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootStop, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+        {.name = "signal",
+         .type = FIELD_ENUM,
+         .offset = offsetof(RootStop, signal),
+         .required = true,
+         .values = signals,
+         .summary = "What to send to its unit"},
+        {.name = "timeout_ms",
+         .type = FIELD_INT,
+         .offset = offsetof(RootStop, timeout_ms),
+         .max = WAIT_MS_MAX,
+         .summary = "How long to wait for the unit to end; 0 does not wait"},
+};
+
+const Schema root_stop_schema = {
+        .name = "RootStop",
+        .size = sizeof(RootStop),
+        .fields = root_stop_fields,
+        .n_fields = ELEMENTSOF(root_stop_fields),
+};
+
+static const Field root_reaped_fields[] = {
+        {.name = "state",
+         .type = FIELD_ENUM,
+         .offset = offsetof(RootReaped, state),
+         .required = true,
+         .values = unit_states,
+         .summary = "Of the unit; one that still runs is left alone"},
+        {.name = "result",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootReaped, result),
+         .summary = "systemd's Result: success, exit-code, signal …"},
+        {.name = "exit_code",
+         .type = FIELD_INT,
+         .offset = offsetof(RootReaped, exit_code),
+         .max = INT32_MAX,
+         .summary = "systemd's ExecMainCode: 1 exited, 2 killed, 3 dumped"},
+        {.name = "exit_status",
+         .type = FIELD_INT,
+         .offset = offsetof(RootReaped, exit_status),
+         .max = INT32_MAX,
+         .summary = "systemd's ExecMainStatus: the exit status or the signal"},
+};
+
+const Schema root_reaped_schema = {
+        .name = "RootReaped",
+        .size = sizeof(RootReaped),
+        .fields = root_reaped_fields,
+        .n_fields = ELEMENTSOF(root_reaped_fields),
+};
+
 static const Action root_actions[] = {
         {.method = "Ping",
          .summary = "Answer, with the helper's version",
@@ -95,6 +338,67 @@ static const Action root_actions[] = {
          .in = &schema_empty,
          .out = &inventory_schema,
          .target = TARGET_HOST},
+        {.method = "BridgeEnsure",
+         .summary = "Make the bridge of the VMs and set it up, or mend it",
+         .in = &schema_empty,
+         .out = &schema_empty,
+         .target = TARGET_HOST},
+        {.method = "BridgeRemove",
+         .summary = "Remove the bridge; refused while a VM has a tap",
+         .in = &schema_empty,
+         .out = &schema_empty,
+         .target = TARGET_HOST},
+        {.method = "TapCreate",
+         .summary = "Make a VM's tap, a port of the bridge",
+         .in = &root_vm_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "TapDelete",
+         .summary = "Remove a VM's tap",
+         .in = &root_vm_ref_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "DiskAttach",
+         .summary = "Make a VM's root device: a snapshot of the image, kept in the VM's file",
+         .in = &root_disk_attach_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "DiskDetach",
+         .summary = "Remove a VM's root device; its file stays",
+         .in = &root_vm_ref_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "JailMake",
+         .summary = "Make a VM's jail; answers the listener for the guest's calls",
+         .in = &root_jail_make_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "JailRemove",
+         .summary = "Remove a VM's jail",
+         .in = &root_vm_ref_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "Launch",
+         .summary = "Start a VM's unit; takes its serial console and its log",
+         .in = &root_launch_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM,
+         .flags = ACTION_TAKES_FD},
+        {.method = "Sockets",
+         .summary = "Wait for a socket of a VM's jail and give it to the owner",
+         .in = &root_sockets_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "Stop",
+         .summary = "Send a signal to a VM's unit",
+         .in = &root_stop_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "Reap",
+         .summary = "Tell how a VM's unit ended, and forget it",
+         .in = &root_vm_ref_schema,
+         .out = &root_reaped_schema,
+         .target = TARGET_VM},
 };
 
 const Interface interface_root = {

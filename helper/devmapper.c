@@ -1,26 +1,73 @@
 #include <errno.h>
 #include <libdevmapper.h>
+#include <poll.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
+#include "common/clock.h"
 #include "common/strings.h"
 #include "helper/devmapper.h"
+
+/* Sectors that are copied at once, and noted as one in the changes' table: 4 KiB, as ext4's blocks,
+ * so that nothing but what was written is copied. */
+#define CHUNK_SECTORS 8
+#define BUSY_POLL_MS 50
 
 static void task_cleanup(struct dm_task **task) {
         if (*task)
                 dm_task_destroy(*task);
 }
 
-/* libdevmapper would print to stderr; what failed reaches the caller by dm_task_get_errno(). */
-_printf_(5, 6) static void log_nothing(_unused_ int level, _unused_ const char *file,
-                                       _unused_ int line, _unused_ int errnum,
-                                       _unused_ const char *format, ...) {
+/* What the library said last. It calls back without userdata, so that this cannot belong to a
+ * caller; each request has a process of its own. */
+static char last_message[256];
+
+/* Without this the library would print to stderr. */
+_printf_(5, 6) static void keep_message(int level, _unused_ const char *file, _unused_ int line,
+                                        _unused_ int errnum, const char *format, ...) {
+        va_list arguments;
+
+        /* 3 is _LOG_ERR of the library; less is graver, more is chatter. */
+        if ((level & 7) > 3)
+                return;
+        va_start(arguments, format);
+        (void) vsnprintf(last_message, sizeof(last_message), format, arguments);
+        va_end(arguments);
+}
+
+/* For changes the flags reach udev: none of its rules, nor what they run, is to open the device. */
+static int task_new(int type, const VmId *vm, struct dm_task **ret, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        uint32_t cookie = 0;
+        VmNames names;
+
+        dm_log_with_errno_init(keep_message);
+        dm_udev_set_sync_support(0); /* its cookies are semaphores, waited for */
+        last_message[0] = '\0';
+        vm_names(vm, &names);
+        task = dm_task_create(type);
+        if (!task || !dm_task_set_uuid(task, names.dm_uuid) ||
+            !dm_task_set_cookie(task, &cookie,
+                                DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG |
+                                        DM_UDEV_DISABLE_DISK_RULES_FLAG |
+                                        DM_UDEV_DISABLE_OTHER_RULES_FLAG |
+                                        DM_UDEV_DISABLE_LIBRARY_FALLBACK))
+                return error_set_errno(reterr, ENOMEM, "cannot prepare a request");
+        *ret = steal_ptr(task);
+        return 0;
 }
 
 static int task_error(struct dm_task *task, Error *reterr, const char *what) {
         int errnum = task ? dm_task_get_errno(task) : ENOMEM;
 
-        return error_set_errno(reterr, errnum > 0 ? errnum : EIO, "%s", what);
+        if (errnum <= 0)
+                errnum = EIO;
+        if (last_message[0] != '\0')
+                return error_set(reterr, error_kind_from_errno(errnum), errnum, "%s: %s", what,
+                                 last_message);
+        return error_set_errno(reterr, errnum, "%s", what);
 }
 
 /* 0 as well for a device that went away since it was listed. */
@@ -63,7 +110,7 @@ int devmapper_read(const Host *host, Inventory *inventory, Error *reterr) {
                         return 0;
                 return error_set_errno(reterr, errno, "cannot look for the driver");
         }
-        dm_log_with_errno_init(log_nothing);
+        dm_log_with_errno_init(keep_message);
         task = dm_task_create(DM_DEVICE_LIST);
         if (!task || !dm_task_run(task))
                 return task_error(task, reterr, "cannot read the devices");
@@ -80,5 +127,149 @@ int devmapper_read(const Host *host, Inventory *inventory, Error *reterr) {
                 /* The kernel's list: `next` is an aligned offset from this entry (dm-ioctl.h). */
                 names = (const struct dm_names *) (const void *) ((const char *) names +
                                                                   names->next);
+        }
+}
+
+/* -ENODEV without reterr when there is none. */
+static int device_info(const VmId *vm, int type, struct dm_task **ret, struct dm_info *ret_info,
+                       Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        int r;
+
+        r = task_new(type, vm, &task, reterr);
+        if (r < 0)
+                return r;
+        if (!dm_task_run(task)) {
+                if (dm_task_get_errno(task) == ENXIO)
+                        return -ENODEV;
+                return task_error(task, reterr, "cannot read the device");
+        }
+        if (!dm_task_get_info(task, ret_info))
+                return error_set_errno(reterr, EIO, "cannot read the device");
+        if (!ret_info->exists)
+                return -ENODEV;
+        *ret = steal_ptr(task);
+        return 0;
+}
+
+int devmapper_find(const VmId *vm, dev_t *ret) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        struct dm_info info = {};
+        int r;
+
+        r = device_info(vm, DM_DEVICE_INFO, &task, &info, NULL);
+        if (r < 0)
+                return r;
+        if (!info.live_table || info.suspended)
+                return -ENODEV;
+        *ret = makedev(info.major, info.minor);
+        return 0;
+}
+
+/* As snapshot_parameters() writes them, and as the kernel gives them back. */
+static bool parse_parameters(const char *text, Snapshot *snapshot) {
+        unsigned origin_major, origin_minor, major_number, minor_number, chunk;
+        char persistent, end;
+
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote these, from numbers of that width. */
+        if (sscanf(text, "%u:%u %u:%u %c %u %c", &origin_major, &origin_minor, &major_number,
+                   &minor_number, &persistent, &chunk, &end) != 6 ||
+            persistent != 'P' || chunk != CHUNK_SECTORS)
+                return false;
+        snapshot->origin = makedev(origin_major, origin_minor);
+        snapshot->changes = makedev(major_number, minor_number);
+        return true;
+}
+
+int devmapper_read_snapshot(const VmId *vm, Snapshot *ret, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        char *type = NULL, *parameters = NULL;
+        uint64_t start = 0, length = 0;
+        Snapshot snapshot = {};
+        struct dm_info info = {};
+        int r;
+
+        r = device_info(vm, DM_DEVICE_TABLE, &task, &info, reterr);
+        if (r < 0)
+                return r;
+        if (!info.live_table || info.suspended)
+                return -EBADMSG;
+        /* A next one: more than the one line that we make. */
+        if (dm_get_next_target(task, NULL, &start, &length, &type, &parameters) || !parameters ||
+            !string_equal(type, "snapshot") || start != 0 ||
+            !parse_parameters(parameters, &snapshot))
+                return -EBADMSG;
+        snapshot.n_sectors = length;
+        *ret = snapshot;
+        return 0;
+}
+
+/* "P" keeps the table of changes on the device: it is found again at the next start. */
+static char *snapshot_parameters(const Snapshot *snapshot) {
+        return string_format("%u:%u %u:%u P %d", major(snapshot->origin), minor(snapshot->origin),
+                             major(snapshot->changes), minor(snapshot->changes), CHUNK_SECTORS);
+}
+
+/* To be asked before: the library loses the errno of a creation that fails. */
+static int check_name(const char *name, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = dm_task_create(DM_DEVICE_INFO);
+        struct dm_info info = {};
+
+        if (!task || !dm_task_set_name(task, name))
+                return error_set_errno(reterr, ENOMEM, "cannot prepare a request");
+        if (!dm_task_run(task) || !dm_task_get_info(task, &info) || !info.exists)
+                return 0;
+        return error_set(reterr, ERROR_ALREADY_EXISTS, EEXIST,
+                         "this host has a device \"%s\" that is not banger's", name);
+}
+
+int devmapper_create_snapshot(const VmId *vm, const Snapshot *snapshot, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        _cleanup_free_ char *parameters = snapshot_parameters(snapshot);
+        VmNames names;
+        int r;
+
+        vm_names(vm, &names);
+        r = check_name(names.dm, reterr);
+        if (r >= 0)
+                r = task_new(DM_DEVICE_CREATE, vm, &task, reterr);
+        if (r < 0)
+                return r;
+        if (!parameters || !dm_task_set_name(task, names.dm) ||
+            !dm_task_add_target(task, 0, snapshot->n_sectors, "snapshot", parameters))
+                return error_set_errno(reterr, ENOMEM, "cannot prepare the snapshot");
+        /* Create, load and resume: the library takes the first back when the others fail. */
+        if (!dm_task_run(task))
+                return task_error(task, reterr, "cannot make the snapshot");
+        return 0;
+}
+
+static int remove_once(const VmId *vm, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        int r;
+
+        r = task_new(DM_DEVICE_REMOVE, vm, &task, reterr);
+        if (r < 0 || dm_task_run(task))
+                return r;
+        r = -dm_task_get_errno(task);
+        if (r == -ENXIO)
+                return 0;
+        if (r == -EBUSY)
+                return error_set(reterr, ERROR_BUSY, EBUSY, "the VM's root device is in use");
+        return task_error(task, reterr, "cannot remove the VM's root device");
+}
+
+int devmapper_remove(const VmId *vm, uint64_t deadline_usec, Error *reterr) {
+        for (;;) {
+                _cleanup_error_ Error error = ERROR_INIT;
+                int r = remove_once(vm, &error);
+
+                if (r == -EBUSY && clock_monotonic_usec() < deadline_usec) {
+                        (void) poll(NULL, 0, BUSY_POLL_MS);
+                        continue;
+                }
+                if (r < 0 && reterr)
+                        error_move(reterr, &error);
+                return r;
         }
 }

@@ -2,8 +2,11 @@
 
 #include "common/api-root.h"
 #include "common/version.h"
+#include "helper/disk.h"
 #include "helper/dispatch.h"
+#include "helper/network.h"
 #include "helper/session.h"
+#include "helper/vm-verbs.h"
 
 static int handle_ping(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
                        _unused_ Error *reterr) {
@@ -22,11 +25,11 @@ static void inventory_cleanup(Inventory *inventory) {
 static int handle_inventory(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
                             Error *reterr) {
         _cleanup_(inventory_cleanup) Inventory inventory = {};
-        const Session *session = userdata;
+        Session *session = userdata;
         _cleanup_host_ Host host = HOST_INIT;
         int r;
 
-        r = host_open(session->config->paths, &host, reterr);
+        r = session_host(session, &host, reterr);
         if (r < 0)
                 return r;
         r = inventory_read(session->config->sources, session->config->n_sources, &host, &inventory,
@@ -39,6 +42,18 @@ static int handle_inventory(VarlinkCall *call, _unused_ const void *parameters, 
 const VarlinkMethod root_methods[] = {
         {"io.banger.Root.Ping", handle_ping, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.Inventory", handle_inventory, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.BridgeEnsure", handle_bridge_ensure, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.BridgeRemove", handle_bridge_remove, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.TapCreate", handle_tap_create, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.TapDelete", handle_tap_delete, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.DiskAttach", handle_disk_attach, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.DiskDetach", handle_disk_detach, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.JailMake", handle_jail_make, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.JailRemove", handle_jail_remove, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.Launch", handle_launch, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.Sockets", handle_sockets, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.Stop", handle_stop, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.Reap", handle_reap, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
 };
 const size_t root_n_methods = ELEMENTSOF(root_methods);
 
@@ -57,16 +72,19 @@ static int admit(VarlinkCall *call, const VarlinkMethod *method, _unused_ void *
 
 static void done(VarlinkCall *call, int r, const Error *error, uint64_t duration_usec,
                  void *userdata) {
-        const Session *session = userdata;
+        Session *session = userdata;
 
         record_call(session->config->record, &(RecordedCall) {
                                                      .verb = varlink_call_method(call),
+                                                     .vm = session->vm.text[0] ? session->vm.text :
+                                                                                 NULL,
                                                      .peer = varlink_call_peer(call),
                                                      .operation = error ? error->operation : NULL,
                                                      .r = r,
                                                      .error = error,
                                                      .duration_usec = duration_usec,
                                              });
+        session->vm = (VmId) {};
 }
 
 static void refused(const Peer *peer, const Error *error, void *userdata) {

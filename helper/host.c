@@ -15,6 +15,7 @@ const HostPaths host_paths_default = {
         .state = BANGER_STATE_DIR,
         .bridge = "br-banger",
         .carrier = "bgr-carrier",
+        .carrier_kind = "dummy",
 };
 
 static int open_directory(const char *path, int *ret, Error *reterr) {

@@ -10,6 +10,7 @@ typedef struct HostPaths {
         const char *state;            /* "/var/lib/banger" */
         const char *bus;              /* systemd's bus address; NULL: the system bus */
         const char *bridge, *carrier; /* links that all VMs share */
+        const char *carrier_kind;     /* "dummy"; tests run where the kernel lacks it */
 } HostPaths;
 
 extern const HostPaths host_paths_default;

@@ -31,7 +31,8 @@ static bool link_vm(const char *name, const char *alias, VmId *ret) {
 /* A link of that name which is of another type was made by somebody else. */
 static bool link_shared(const Host *host, const char *name, const char *type) {
         return (string_equal(name, host->paths->bridge) && string_equal(type, "bridge")) ||
-               (string_equal(name, host->paths->carrier) && string_equal(type, "dummy"));
+               (string_equal(name, host->paths->carrier) &&
+                string_equal(type, host->paths->carrier_kind));
 }
 
 static int link_add(const Host *host, struct rtnl_link *link, Inventory *inventory) {

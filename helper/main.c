@@ -49,6 +49,7 @@ int main(int argc, char **argv) {
         ManagerConfig config = {
                 .session = {
                         .install_conf = BANGER_INSTALL_CONF,
+                        .banger_conf = BANGER_CONF,
                         .install_conf_uid = 0,
                         .paths = &host_paths_default,
                         .sources = inventory_sources,

@@ -18,7 +18,7 @@ static int session_check_peer(const Session *session, Error *reterr) {
 }
 
 int session_open(const SessionConfig *config, int fd, Session *ret, Error *reterr) {
-        _cleanup_session_ Session session = {.config = config};
+        _cleanup_session_ Session session = {.config = config, .fd = fd};
         int r;
 
         r = peer_read(fd, &session.peer);
@@ -37,6 +37,7 @@ int session_open(const SessionConfig *config, int fd, Session *ret, Error *reter
                                             });
                 return r;
         }
+        session.settings = config_default;
         *ret = session;
         session = (Session) {};
         return 0;
@@ -44,6 +45,33 @@ int session_open(const SessionConfig *config, int fd, Session *ret, Error *reter
 
 void session_clear(Session *session) {
         install_conf_clear(&session->install);
+        config_clear(&session->settings);
+}
+
+int session_host(Session *session, Host *ret, Error *reterr) {
+        const SessionConfig *config = session->config;
+        Config settings = config_default;
+        int r;
+
+        if (config->banger_conf) {
+                r = config_read(config->banger_conf, config->install_conf_uid, &settings, reterr);
+                if (r < 0)
+                        return r;
+        }
+        config_clear(&session->settings);
+        session->settings = settings;
+        session->paths = *config->paths;
+        session->paths.bridge = session->settings.bridge;
+        return host_open(&session->paths, ret, reterr);
+}
+
+int session_vm(Session *session, const char *id, VmId *ret, Error *reterr) {
+        int r = vm_id_parse(id, ret);
+
+        if (r < 0)
+                return error_set(reterr, ERROR_INVALID_PARAMETER, -r, "\"%s\" is no VM id", id);
+        session->vm = *ret;
+        return 0;
 }
 
 int session_serve(const SessionConfig *config, int fd_taken) {

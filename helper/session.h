@@ -2,6 +2,7 @@
 /* One connection to the helper: who is there, may they, and the serving of their calls. Runs in a
  * process of its own. */
 
+#include "common/config.h"
 #include "common/install.h"
 #include "common/varlink-poll.h"
 #include "helper/inventory.h"
@@ -9,7 +10,8 @@
 
 typedef struct SessionConfig {
         const char *install_conf; /* BANGER_INSTALL_CONF outside tests */
-        uid_t install_conf_uid;   /* whose file that must be: 0 outside tests */
+        const char *banger_conf;  /* BANGER_CONF outside tests; NULL: there is none */
+        uid_t install_conf_uid;   /* whose files those must be: 0 outside tests */
         const HostPaths *paths;
         const InventorySource *sources;
         size_t n_sources;
@@ -21,6 +23,10 @@ typedef struct Session {
         const SessionConfig *config;
         InstallConf install;
         Peer peer;
+        int fd;          /* the client's connection, borrowed: to see that it has left */
+        Config settings; /* after session_host() */
+        HostPaths paths; /* likewise: the configured ones */
+        VmId vm;         /* the call's, for its record; "" where it is about none */
 } Session;
 
 #define _cleanup_session_ _cleanup_(session_clear)
@@ -29,6 +35,12 @@ typedef struct Session {
  * record of it. config must outlive the session. */
 int session_open(const SessionConfig *config, int fd, Session *ret, Error *reterr);
 void session_clear(Session *session);
+
+/* Reads banger.conf and opens the host with the names that it gives; for handlers, so that a
+ * mistake in the file is told to whoever asks. The session must outlive the host. */
+int session_host(Session *session, Host *ret, Error *reterr);
+/* Parses the id that a call is about, and remembers it for the call's record. */
+int session_vm(Session *session, const char *id, VmId *ret, Error *reterr);
 
 /* Serves an accepted connection (taken) until it ends. Blocks. 0 for a proper end, -EACCES for a
  * peer that was refused. */

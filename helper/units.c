@@ -1,68 +1,21 @@
-#include <errno.h>
-#include <string.h>
-#include <systemd/sd-bus.h>
-
-#include "common/clock.h"
-#include "common/strings.h"
 #include "helper/units.h"
 
-#define REPLY_TIMEOUT_USEC (5 * USEC_PER_SEC)
+#include <errno.h>
+#include <string.h>
 
-static void bus_cleanup(sd_bus **bus) {
-        *bus = sd_bus_close_unref(*bus);
-}
+#include "common/strings.h"
 
-static void message_cleanup(sd_bus_message **message) {
-        *message = sd_bus_message_unref(*message);
-}
-
-static int units_connect(const char *address, sd_bus **ret) {
-        _cleanup_(bus_cleanup) sd_bus *bus = NULL;
+static int units_list(sd_bus *bus, sd_bus_message **ret, Error *reterr) {
+        _cleanup_message_ sd_bus_message *call = NULL;
         int r;
 
-        if (!address) {
-                r = sd_bus_open_system(&bus);
-                if (r < 0)
-                        return r;
-        } else {
-                r = sd_bus_new(&bus);
-                if (r < 0)
-                        return r;
-                r = sd_bus_set_address(bus, address);
-                if (r < 0)
-                        return r;
-                r = sd_bus_start(bus);
-                if (r < 0)
-                        return r;
-        }
-        r = sd_bus_set_method_call_timeout(bus, REPLY_TIMEOUT_USEC);
+        r = bus_manager_call(bus, "ListUnitsByPatterns", &call, reterr);
         if (r < 0)
                 return r;
-        *ret = steal_ptr(bus);
-        return 0;
-}
-
-static int units_call(sd_bus *bus, sd_bus_message **ret, Error *reterr) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_(message_cleanup) sd_bus_message *call = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_call(bus, &call, "org.freedesktop.systemd1",
-                                           "/org/freedesktop/systemd1",
-                                           "org.freedesktop.systemd1.Manager",
-                                           "ListUnitsByPatterns");
-        if (r < 0)
-                return error_set_errno(reterr, -r, "cannot make a call");
         r = sd_bus_message_append(call, "asas", 0, 1, "banger-vm-*.service");
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot make a call");
-        r = sd_bus_call(bus, call, 0, &error, ret);
-        if (r < 0 && error.message)
-                return error_set(reterr, error_kind_from_errno(-r), -r, "systemd: %s",
-                                 error.message);
-        if (r < 0)
-                return error_set_errno(reterr, -r, "systemd does not answer");
-        return 0;
+        return bus_call(bus, call, ret, reterr);
 }
 
 /* One unit of "a(ssssssouso)"; 0 at the end of the array. */
@@ -85,15 +38,14 @@ static int units_next(sd_bus_message *reply, Inventory *inventory) {
 }
 
 int units_read(const Host *host, Inventory *inventory, Error *reterr) {
-        _cleanup_(message_cleanup) sd_bus_message *reply = NULL;
-        _cleanup_(bus_cleanup) sd_bus *bus = NULL;
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = units_connect(host->paths->bus, &bus);
+        r = bus_connect(host->paths->bus, &bus, reterr);
         if (r < 0)
-                return error_set(reterr, ERROR_UNAVAILABLE, -r, "cannot reach systemd's bus: %s",
-                                 strerror(-r));
-        r = units_call(bus, &reply, reterr);
+                return r;
+        r = units_list(bus, &reply, reterr);
         if (r < 0)
                 return r;
         r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");

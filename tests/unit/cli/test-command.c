@@ -72,7 +72,6 @@ static const VarlinkMethod helper_methods[] = {
         {.name = "io.banger.Root.Inventory", .handler = fake_inventory},
 };
 static const Interface *const bangerd_interfaces[] = {&interface_system, NULL};
-static const Interface *const helper_interfaces[] = {&interface_root, NULL};
 
 static int listen_on(const char *path, mode_t mode) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -88,6 +87,14 @@ static int listen_on(const char *path, mode_t mode) {
 }
 
 static void serve_one(int listen_fd, bool helper, bool degraded) {
+        /* The helper's first verbs; what the others do is not for here. */
+        const Interface helper_interface = {
+                .name = interface_root.name,
+                .summary = interface_root.summary,
+                .actions = interface_root.actions,
+                .n_actions = ELEMENTSOF(helper_methods),
+        };
+        const Interface *const helper_interfaces[] = {&helper_interface, NULL};
         const VarlinkServerConfig config = {
                 .vendor = "banger",
                 .product = "fake",

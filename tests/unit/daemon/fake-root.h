@@ -55,12 +55,28 @@ static inline int fake_inventory(VarlinkCall *call, _unused_ const void *paramet
         return varlink_call_reply(call, &inventory);
 }
 
+/* The helper's verbs: those above, and the others as not implemented. */
+static inline size_t fake_methods(VarlinkMethod *methods, size_t n_max) {
+        static char names[32][64];
+
+        assert_true(interface_root.n_actions <= n_max && n_max <= ELEMENTSOF(names));
+        for (size_t i = 0; i < interface_root.n_actions; i++) {
+                const char *name = interface_root.actions[i].method;
+
+                (void) snprintf(names[i], sizeof(names[i]), "%s.%s", interface_root.name, name);
+                methods[i] = (VarlinkMethod) {
+                        .name = names[i],
+                        .handler = strcmp(name, "Ping") == 0        ? fake_ping
+                                   : strcmp(name, "Inventory") == 0 ? fake_inventory
+                                                                    : NULL,
+                };
+        }
+        return interface_root.n_actions;
+}
+
 /* One connection after the other, until it is killed. */
 static inline void fake_root_main(int listen_fd, FakeRoot *fake) {
-        static const VarlinkMethod methods[] = {
-                {"io.banger.Root.Ping", fake_ping, 0},
-                {"io.banger.Root.Inventory", fake_inventory, 0},
-        };
+        VarlinkMethod methods[32];
         static const Interface *const interfaces[] = {&interface_root, NULL};
         const VarlinkServerConfig config = {
                 .vendor = "banger",
@@ -69,7 +85,7 @@ static inline void fake_root_main(int listen_fd, FakeRoot *fake) {
                 .url = "https://banger.example/",
                 .interfaces = interfaces,
                 .methods = methods,
-                .n_methods = ELEMENTSOF(methods),
+                .n_methods = fake_methods(methods, ELEMENTSOF(methods)),
                 .limits = &varlink_limits_helper,
                 .userdata = fake,
         };

@@ -69,6 +69,7 @@ static inline int fixture_setup(void **state) {
                 .state = fixture->state,
                 .bridge = "br-banger",
                 .carrier = "bgr-carrier",
+                .carrier_kind = "dummy",
         };
         assert_int_equal(host_open(&fixture->paths, &fixture->host, NULL), 0);
         *state = fixture;

@@ -32,11 +32,25 @@ static void devices_of_others_are_not_listed(void **state) {
                 assert_non_null(entries[i].vm);
 }
 
+static void a_vm_without_a_device_has_none_to_find(_unused_ void **state) {
+        const VmId vm = {.text = "0123456789"};
+        Snapshot snapshot = {};
+        dev_t device = 1;
+
+        if (access("/dev/mapper/control", R_OK | W_OK) < 0)
+                skip();
+        assert_int_equal(devmapper_find(&vm, &device), -ENODEV);
+        assert_int_equal(devmapper_read_snapshot(&vm, &snapshot, NULL), -ENODEV);
+        assert_int_equal(devmapper_remove(&vm, 0, NULL), 0);
+        assert_int_equal(device, 1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(a_kernel_without_the_driver_has_no_devices),
                 TEST(a_driver_that_cannot_be_looked_for_is_an_error),
                 TEST(devices_of_others_are_not_listed),
+                TEST(a_vm_without_a_device_has_none_to_find),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,186 @@
+#include "helper/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "common/api-root.h"
+#include "common/clock.h"
+#include "common/strings.h"
+#include "helper/devmapper.h"
+#include "helper/loops.h"
+#include "helper/session.h"
+
+#define SECTOR_SIZE 512 /* device-mapper's unit, whatever the device's own */
+
+/* On the descriptor that is used from here on. The owner can replace the file's name at will, but
+ * not make us take a file that is not his, or that has another name elsewhere. */
+static int check_file(int fd, uid_t owner, uint64_t *ret_n_sectors, Error *reterr) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at it");
+        if (!S_ISREG(st.st_mode))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "it is not a regular file");
+        if (st.st_uid != owner)
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                 "it belongs to uid %u instead of %u", st.st_uid, owner);
+        if (st.st_nlink != 1)
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "it has more than one name");
+        if (st.st_size < SECTOR_SIZE)
+                return error_set(reterr, ERROR_FAILED, EINVAL, "it is empty");
+        *ret_n_sectors = (uint64_t) st.st_size / SECTOR_SIZE;
+        return 0;
+}
+
+static int open_file(const Host *host, const char *path, int flags, uid_t owner, int *ret_fd,
+                     uint64_t *ret_n_sectors, Error *reterr) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (host->state_fd < 0)
+                return error_set_errno(reterr, ENOENT, "cannot open %s", host->paths->state);
+        /* Not blocking: it might be a FIFO. */
+        fd = host_open_below(host->state_fd, path, flags | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot open %s", path);
+        r = check_file(fd, owner, ret_n_sectors, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot use %s", path);
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}
+
+static void files_cleanup(DiskFiles *files) {
+        disk_close_files(files);
+}
+
+int disk_open_files(const Host *host, const char *image, const VmId *vm, uid_t owner,
+                    DiskFiles *ret, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
+        _cleanup_free_ char *image_path = string_format("images/%s.ext4", image);
+        _cleanup_free_ char *cow_path = string_format("vms/%s/root.cow", vm->text);
+        uint64_t cow_sectors;
+        int r;
+
+        if (!image_path || !cow_path)
+                return error_set_errno(reterr, ENOMEM, "cannot name the files");
+        r = open_file(host, image_path, O_RDONLY, owner, &files.image_fd, &files.n_sectors, reterr);
+        if (r >= 0)
+                r = open_file(host, cow_path, O_RDWR, owner, &files.cow_fd, &cow_sectors, reterr);
+        if (r < 0)
+                return r;
+        *ret = steal_struct(files, DISK_FILES_INIT);
+        return 0;
+}
+
+void disk_close_files(DiskFiles *files) {
+        files->image_fd = close_fd(files->image_fd);
+        files->cow_fd = close_fd(files->cow_fd);
+}
+
+/* Every VM of an image reads the same pages: through the page cache they are read once. A VM's
+ * changes are cached in the guest already, and are on the disk when a flush returns. */
+static LoopBinding image_binding(const VmId *vm, const DiskFiles *files) {
+        return (LoopBinding) {
+                .vm = vm, .role = "image", .file_fd = files->image_fd, .read_only = true};
+}
+
+static LoopBinding cow_binding(const VmId *vm, const DiskFiles *files) {
+        return (LoopBinding) {.vm = vm, .role = "cow", .file_fd = files->cow_fd, .direct = true};
+}
+
+/* Is the VM's device there, on exactly these files? */
+static int is_attached(const Host *host, const VmId *vm, const DiskFiles *files, bool *ret,
+                       Error *reterr) {
+        LoopBinding image = image_binding(vm, files), cow = cow_binding(vm, files);
+        Snapshot snapshot = {};
+        int r;
+
+        r = devmapper_read_snapshot(vm, &snapshot, reterr);
+        if (r < 0 && r != -ENODEV && r != -EBADMSG)
+                return r;
+        *ret = r >= 0 && snapshot.n_sectors == files->n_sectors &&
+               loop_is_bound(host, snapshot.origin, &image) &&
+               loop_is_bound(host, snapshot.changes, &cow);
+        return 0;
+}
+
+/* The loops are device-mapper's when this returns, and go away with its device; or at once, with
+ * their descriptors, when it fails. */
+static int make_device(const Host *host, const VmId *vm, const DiskFiles *files, Error *reterr) {
+        LoopBinding image = image_binding(vm, files), cow = cow_binding(vm, files);
+        _cleanup_close_ int image_loop = -1, cow_loop = -1;
+        Snapshot snapshot = {.n_sectors = files->n_sectors};
+        int r;
+
+        r = loop_bind(host, &image, &image_loop, &snapshot.origin, reterr);
+        if (r >= 0)
+                r = loop_bind(host, &cow, &cow_loop, &snapshot.changes, reterr);
+        if (r >= 0)
+                r = devmapper_create_snapshot(vm, &snapshot, reterr);
+        return r;
+}
+
+int disk_detach(const Host *host, const VmId *vm, Error *reterr) {
+        uint64_t deadline = clock_monotonic_usec() + DISK_RELEASE_TIMEOUT_USEC;
+        _cleanup_error_ Error more = ERROR_INIT;
+        int r;
+
+        r = devmapper_remove(vm, deadline, reterr);
+        /* Loops below a device that stays are its: unbinding them would only mark them. */
+        if (r == -EBUSY)
+                return r;
+        return error_join(reterr, r, &more, loops_clear(host, vm, deadline, &more));
+}
+
+int disk_attach(const Host *host, const char *image, const VmId *vm, uid_t owner, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
+        bool attached = false;
+        int r;
+
+        r = disk_open_files(host, image, vm, owner, &files, reterr);
+        if (r >= 0)
+                r = is_attached(host, vm, &files, &attached, reterr);
+        if (r < 0 || attached)
+                return r;
+        r = disk_detach(host, vm, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot remove what is left of the last start");
+        r = make_device(host, vm, &files, reterr);
+        if (r < 0) {
+                _cleanup_error_ Error more = ERROR_INIT;
+
+                r = error_join(reterr, r, &more, disk_detach(host, vm, &more));
+        }
+        return r;
+}
+
+int handle_disk_attach(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const RootDiskAttach *request = parameters;
+        _cleanup_host_ Host host = HOST_INIT;
+        Session *session = userdata;
+        VmId vm;
+        int r;
+
+        r = session_vm(userdata, request->vm, &vm, reterr);
+        if (r >= 0)
+                r = session_host(session, &host, reterr);
+        if (r >= 0)
+                r = disk_attach(&host, request->image, &vm, session->install.uid, reterr);
+        return r < 0 ? r : varlink_call_reply(call, NULL);
+}
+
+int handle_disk_detach(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const RootVmRef *request = parameters;
+        _cleanup_host_ Host host = HOST_INIT;
+        VmId vm;
+        int r;
+
+        r = session_vm(userdata, request->vm, &vm, reterr);
+        if (r >= 0)
+                r = session_host(userdata, &host, reterr);
+        if (r >= 0)
+                r = disk_detach(&host, &vm, reterr);
+        return r < 0 ? r : varlink_call_reply(call, NULL);
+}

@@ -1,0 +1,207 @@
+#include "helper/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+
+#include "common/clock.h"
+#include "common/strings.h"
+#include "helper/jail.h"
+#include "helper/session.h"
+#include "helper/units.h"
+#include "helper/vm-verbs.h"
+
+/* systemd's part of a start is the fork and the exec of the jailer. */
+#define START_TIMEOUT_USEC (20 * USEC_PER_SEC)
+/* Unix98 pty slaves: UNIX98_PTY_SLAVE_MAJOR and the seven after it, linux/major.h. */
+#define PTY_MAJOR_FIRST 136
+#define PTY_MAJOR_LAST 143
+
+static int bad_fds(const char *why, Error *reterr) {
+        int r = error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL, "%s", why);
+
+        return error_set_field(reterr, r, "descriptors");
+}
+
+static bool is_pty(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) >= PTY_MAJOR_FIRST &&
+               major(st.st_rdev) <= PTY_MAJOR_LAST && isatty(fd);
+}
+
+static bool is_pipe_end(int fd) {
+        struct stat st;
+        int flags = fcntl(fd, F_GETFL);
+
+        return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY && fstat(fd, &st) == 0 &&
+               S_ISFIFO(st.st_mode);
+}
+
+/* The caller's descriptors become the stdio of a process that starts as root: only what that cannot
+ * be turned against. The jailer neither writes to them nor reads before it has dropped to the VM's
+ * uid, and prints its own errors only. */
+int launch_check_stdio(int console_fd, int log_fd, Error *reterr) {
+        if (!is_pty(console_fd))
+                return bad_fds("the console is not a pseudo-terminal", reterr);
+        if (!is_pipe_end(log_fd))
+                return bad_fds("the log is not the writing end of a pipe", reterr);
+        return 0;
+}
+
+static int check_kvm(const Host *host, Error *reterr) {
+        struct stat st;
+        int r;
+
+        if (fstatat(host->dev_fd, "kvm", &st, 0) == 0 && S_ISCHR(st.st_mode))
+                return 0;
+        r = error_set(reterr, ERROR_UNAVAILABLE, ENOENT, "this host has no /dev/kvm");
+        return error_set_hint(reterr, r,
+                              "load kvm_intel or kvm_amd; if that fails, switch virtualisation on "
+                              "in the firmware, or nesting in the hypervisor");
+}
+
+/* A unit that ended and that nobody has reaped would stand in the way. */
+static int make_room(sd_bus *bus, const VmId *vm, Error *reterr) {
+        UnitStatus status;
+        int r;
+
+        r = units_status(bus, vm, &status, reterr);
+        if (r < 0)
+                return r;
+        if (status.state == ROOT_UNIT_ACTIVE)
+                return error_set(reterr, ERROR_BUSY, EBUSY, "vm %s is running", vm->text);
+        return status.state == ROOT_UNIT_ENDED ? units_forget(bus, vm, &status, reterr) : 0;
+}
+
+/* Of a terminal that it is given as stdin systemd makes the unit's controlling one (setup_input() in
+ * its execute.c). When bangerd stopped, and with it the pty's other end, SIGHUP would end the VMM. It
+ * cannot take one that another session has: this process, until the jailer has been executed. That
+ * fails only if somebody else's session has it, which serves as well. */
+static void console_hold(int fd) {
+        /* Giving a terminal up raises SIGHUP too. */
+        (void) signal(SIGHUP, SIG_IGN);
+        (void) setsid();
+        (void) ioctl(fd, TIOCSCTTY, 0);
+}
+
+static void console_release(int fd) {
+        (void) ioctl(fd, TIOCNOTTY);
+}
+
+static int start_unit(sd_bus *bus, const LaunchPlan *plan, Error *reterr) {
+        _cleanup_message_ sd_bus_message *call = NULL;
+        int r;
+
+        r = bus_manager_call(bus, "StartTransientUnit", &call, reterr);
+        if (r < 0)
+                return r;
+        r = launch_append_unit(call, plan);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot describe the unit");
+        return bus_call(bus, call, NULL, reterr);
+}
+
+static int await_start(sd_bus *bus, const VmId *vm, Error *reterr) {
+        UnitWait wait = {.deadline_usec = clock_monotonic_usec() + START_TIMEOUT_USEC,
+                         .cancel_fd = -1};
+        _cleanup_error_ Error ignored = ERROR_INIT;
+        UnitStatus status;
+        int r;
+
+        r = units_wait_start(bus, vm, &wait, &status, reterr);
+        if (r < 0) {
+                /* What comes up after all would be a VM that nobody knows of. */
+                (void) units_kill(bus, vm, SIGKILL, &ignored);
+                return r;
+        }
+        if (status.state == ROOT_UNIT_ACTIVE)
+                return 0;
+        if (status.state == ROOT_UNIT_ENDED)
+                (void) units_forget(bus, vm, &status, &ignored);
+        return error_set(reterr, ERROR_FAILED, EIO,
+                         "the jailer of vm %s did not start: %s, status %d", vm->text,
+                         status.result[0] != '\0' ? status.result : "the unit is gone",
+                         status.exit_status);
+}
+
+static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *reterr) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        r = bus_connect(host->paths->bus, &bus, reterr);
+        if (r < 0)
+                return r;
+        r = units_watch(bus, vm, reterr);
+        if (r < 0)
+                return r;
+        r = make_room(bus, vm, reterr);
+        if (r < 0)
+                return r;
+        r = jail_root_drive(host, vm, &plan->root_drive, reterr);
+        if (r < 0)
+                return r;
+        console_hold(plan->console_fd);
+        r = start_unit(bus, plan, reterr);
+        if (r >= 0)
+                r = await_start(bus, vm, reterr);
+        console_release(plan->console_fd);
+        return r;
+}
+
+int handle_launch(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        size_t n_fds = varlink_call_n_fds(call);
+        _cleanup_close_ int console_fd = varlink_call_take_fd(call, 0);
+        _cleanup_close_ int log_fd = varlink_call_take_fd(call, 1);
+        _cleanup_free_ char *jails = NULL;
+        const RootLaunch *request = parameters;
+        _cleanup_host_ Host host = HOST_INIT;
+        Session *session = userdata;
+        Programs programs;
+        LaunchPlan plan;
+        VmNames names;
+        VmId vm;
+        int r;
+
+        r = session_vm(session, request->vm, &vm, reterr);
+        if (r < 0)
+                return r;
+        if (n_fds != 2)
+                return bad_fds("the request does not carry two descriptors", reterr);
+        r = launch_check_stdio(console_fd, log_fd, reterr);
+        if (r < 0)
+                return r;
+        r = session_host(session, &host, reterr);
+        if (r < 0)
+                return r;
+        r = check_kvm(&host, reterr);
+        if (r < 0)
+                return r;
+        r = programs_find(&session->settings, 0, &programs, reterr);
+        if (r < 0)
+                return r;
+        jails = string_format("%s/jails", host.paths->state);
+        if (!jails)
+                return error_set_errno(reterr, ENOMEM, "cannot name the jails");
+        vm_names(&vm, &names);
+        plan = (LaunchPlan) {
+                .vm = vm.text,
+                .unit = names.unit,
+                .jails = jails,
+                .uid = vm_slot_uid((unsigned) request->slot),
+                .vcpus = (unsigned) request->vcpus,
+                .memory_mib = (uint64_t) request->memory_mib,
+                .programs = &programs,
+                .console_fd = console_fd,
+                .log_fd = log_fd,
+        };
+        r = launch(&host, &vm, &plan, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot launch vm %s", vm.text);
+        return varlink_call_reply(call, NULL);
+}

@@ -1,0 +1,24 @@
+#pragma once
+/* The transient unit of a VM. */
+#include <sys/types.h>
+
+#include "helper/bus.h"
+#include "helper/programs.h"
+
+typedef struct LaunchPlan {
+        const char *vm;   /* id */
+        const char *unit; /* name */
+        const char *jails;  /* absolute path of their directory */
+        uid_t uid;
+        dev_t root_drive;
+        unsigned vcpus;
+        uint64_t memory_mib;
+        const Programs *programs;
+        int console_fd, log_fd; /* borrowed */
+} LaunchPlan;
+
+/* Appends name, mode, properties and no further units: all of StartTransientUnit's arguments.
+ * Negative errno of sd-bus. */
+int launch_append_unit(sd_bus_message *call, const LaunchPlan *plan);
+/* Are these a terminal and a pipe's writing end? */
+int launch_check_stdio(int console_fd, int log_fd, Error *reterr);

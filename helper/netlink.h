@@ -1,0 +1,56 @@
+#pragma once
+/* Changes of network links over rtnetlink, in the network namespace of the caller. Each function is
+ * one request of the kernel; what belongs together is put together in network.c and tap.c. */
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/error.h"
+
+#define LINK_ALIAS_MAX 64
+#define LINK_KIND_MAX 16
+
+typedef struct Netlink Netlink;
+
+typedef struct LinkState {
+        int index, master; /* master 0: none */
+        char name[IFNAMSIZ];
+        char kind[LINK_KIND_MAX];   /* "bridge", "dummy", "tun"; "" for hardware */
+        char alias[LINK_ALIAS_MAX]; /* cut to this */
+        bool up;
+        /* Of kind "tun". */
+        bool tap, persistent;
+        uid_t owner; /* (uid_t) -1: none */
+} LinkState;
+
+typedef struct LinkAddress {
+        int index;
+        uint32_t address; /* host order */
+        unsigned prefix;
+} LinkAddress;
+
+int netlink_open(Netlink **ret, Error *reterr);
+Netlink *netlink_close(Netlink *netlink);
+static inline void netlink_cleanup(Netlink **netlink) {
+        netlink_close(*netlink);
+}
+
+/* -ENODEV without reterr when there is none of that name. */
+int netlink_find(Netlink *netlink, const char *name, LinkState *ret, Error *reterr);
+/* All links; the caller frees. */
+int netlink_list(Netlink *netlink, LinkState **ret, size_t *ret_n, Error *reterr);
+/* All IPv4 addresses of all links; the caller frees. */
+int netlink_list_addresses(Netlink *netlink, LinkAddress **ret, size_t *ret_n, Error *reterr);
+
+int netlink_add(Netlink *netlink, const char *name, const char *kind, Error *reterr);
+int netlink_delete(Netlink *netlink, int index, Error *reterr); /* gone already: 0 */
+int netlink_set_alias(Netlink *netlink, int index, const char *alias, Error *reterr);
+int netlink_set_master(Netlink *netlink, int index, int master, Error *reterr);
+int netlink_set_up(Netlink *netlink, int index, Error *reterr);
+/* A bridge port that talks with ports that are not isolated only. */
+int netlink_set_isolated(Netlink *netlink, int index, Error *reterr);
+/* The address may be there already. */
+int netlink_add_address(Netlink *netlink, const LinkAddress *address, Error *reterr);
+int netlink_delete_address(Netlink *netlink, const LinkAddress *address, Error *reterr);

@@ -1,0 +1,89 @@
+/* The network's verbs. */
+#include "helper/network.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "common/api-root.h"
+#include "helper/session.h"
+
+/* The jails' directory is one that nobody but root can open, so nobody else can hold its lock. */
+int network_lock(const Host *host, int *ret_fd, Error *reterr) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        fd = host->state_fd < 0 ? -ENOENT :
+                                  host_open_below(host->state_fd, "jails", O_RDONLY | O_DIRECTORY);
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot open the directory of jails");
+        do
+                r = flock(fd, LOCK_EX);
+        while (r < 0 && errno == EINTR);
+        if (r < 0)
+                return error_set_errno(reterr, errno, "cannot lock the network");
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}
+
+/* The host as configured, locked. */
+static int begin(Session *session, Host *ret_host, int *ret_lock, Error *reterr) {
+        int r = session_host(session, ret_host, reterr);
+
+        return r < 0 ? r : network_lock(ret_host, ret_lock, reterr);
+}
+
+int handle_bridge_ensure(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                         Error *reterr) {
+        _cleanup_host_ Host host = HOST_INIT;
+        _cleanup_close_ int lock = -1;
+        Session *session = userdata;
+        int r;
+
+        r = begin(session, &host, &lock, reterr);
+        if (r >= 0)
+                r = bridge_ensure(&host, &session->settings, reterr);
+        return r < 0 ? r : varlink_call_reply(call, NULL);
+}
+
+int handle_bridge_remove(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                         Error *reterr) {
+        _cleanup_host_ Host host = HOST_INIT;
+        _cleanup_close_ int lock = -1;
+        int r;
+
+        r = begin(userdata, &host, &lock, reterr);
+        if (r >= 0)
+                r = bridge_remove(&host, reterr);
+        return r < 0 ? r : varlink_call_reply(call, NULL);
+}
+
+int handle_tap_create(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const RootVm *request = parameters;
+        _cleanup_host_ Host host = HOST_INIT;
+        _cleanup_close_ int lock = -1;
+        VmId vm;
+        int r;
+
+        r = session_vm(userdata, request->vm, &vm, reterr);
+        if (r >= 0)
+                r = begin(userdata, &host, &lock, reterr);
+        if (r >= 0)
+                r = tap_ensure(&host, &vm, vm_slot_uid((unsigned) request->slot), reterr);
+        return r < 0 ? r : varlink_call_reply(call, NULL);
+}
+
+int handle_tap_delete(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const RootVmRef *request = parameters;
+        _cleanup_host_ Host host = HOST_INIT;
+        _cleanup_close_ int lock = -1;
+        VmId vm;
+        int r;
+
+        r = session_vm(userdata, request->vm, &vm, reterr);
+        if (r >= 0)
+                r = begin(userdata, &host, &lock, reterr);
+        if (r >= 0)
+                r = tap_remove(&vm, reterr);
+        return r < 0 ? r : varlink_call_reply(call, NULL);
+}

@@ -1,0 +1,103 @@
+#include "helper/programs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/strings.h"
+
+/* Where `make install` of the release and distributions put them. */
+static const char *const directories[] = {"/usr/local/bin", "/usr/bin"};
+
+static int check_program(int fd, const char *path, uid_t uid, Error *reterr) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at %s", path);
+        if (!S_ISREG(st.st_mode))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "%s is not a regular file",
+                                 path);
+        if (st.st_uid != uid)
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                 "%s belongs to uid %u instead of %u", path, st.st_uid, uid);
+        if (st.st_mode & (S_IWGRP | S_IWOTH))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                 "%s is writable by others than its owner", path);
+        if (!(st.st_mode & S_IXUSR))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "%s is not executable", path);
+        return 0;
+}
+
+/* The path that the descriptor has now: a link on the way cannot be turned afterwards. */
+static int real_path(int fd, char ret[static PROGRAM_PATH_MAX]) {
+        char link[32], path[PROGRAM_PATH_MAX];
+        ssize_t length;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        length = readlink(link, path, sizeof(path));
+        if (length < 0)
+                return -errno;
+        if ((size_t) length >= sizeof(path))
+                return -ENAMETOOLONG;
+        memcpy(ret, path, (size_t) length);
+        ret[length] = '\0';
+        return 0;
+}
+
+/* -ENOENT without reterr when there is no such file. */
+static int try_program(const char *path, uid_t uid, char ret[static PROGRAM_PATH_MAX],
+                       Error *reterr) {
+        _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+        int r;
+
+        if (fd < 0)
+                return errno == ENOENT ? -ENOENT :
+                                         error_set_errno(reterr, errno, "cannot open %s", path);
+        r = check_program(fd, path, uid, reterr);
+        if (r < 0)
+                return r;
+        r = real_path(fd, ret);
+        return r < 0 ? error_set_errno(reterr, -r, "cannot tell where %s is", path) : 0;
+}
+
+static int find_program(const char *name, const char *configured, uid_t uid,
+                        char ret[static PROGRAM_PATH_MAX], Error *reterr) {
+        char path[64];
+        int r = -ENOENT;
+
+        if (configured)
+                r = try_program(configured, uid, ret, reterr);
+        else
+                for (size_t i = 0; i < ELEMENTSOF(directories) && r == -ENOENT; i++) {
+                        (void) snprintf(path, sizeof(path), "%s/%s", directories[i], name);
+                        r = try_program(path, uid, ret, reterr);
+                }
+        if (r != -ENOENT)
+                return r;
+        r = error_set(reterr, ERROR_UNAVAILABLE, ENOENT, "there is no %s on this host",
+                      configured ? configured : name);
+        return error_set_hint(reterr, r,
+                              "install Firecracker's release into /usr/local/bin, or name it in "
+                              "/etc/banger/banger.conf");
+}
+
+int programs_find(const Config *config, uid_t uid, Programs *ret, Error *reterr) {
+        Programs programs;
+        int r;
+
+        r = find_program("firecracker", config->firecracker, uid, programs.firecracker, reterr);
+        if (r < 0)
+                return r;
+        r = find_program("jailer", config->jailer, uid, programs.jailer, reterr);
+        if (r < 0)
+                return r;
+        /* The jailer names the jail's directory after the file. */
+        if (!string_equal(strrchr(programs.firecracker, '/') + 1, "firecracker")) {
+                r = error_set(reterr, ERROR_UNAVAILABLE, EINVAL, "%s is not named \"firecracker\"",
+                              programs.firecracker);
+                return error_set_hint(reterr, r, "install it under that name, not as a link");
+        }
+        *ret = programs;
+        return 0;
+}

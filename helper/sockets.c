@@ -1,0 +1,63 @@
+#include "helper/sockets.h"
+
+#include <errno.h>
+
+
+int wait_for_path(const SocketOperations *operations, void *userdata, const SocketWanted *wanted,
+                  int *ret_fd, Error *reterr) {
+        for (;;) {
+                uint64_t now, until;
+                int r;
+
+                r = operations->look(userdata, wanted->path, ret_fd, reterr);
+                if (r < 0)
+                        return error_prepend(reterr, r, "the %s", wanted->label);
+                if (r > 0)
+                        return 0;
+                r = operations->check(userdata, reterr);
+                if (r < 0)
+                        return error_prepend(reterr, r, "the %s will not appear", wanted->label);
+                now = operations->now(userdata);
+                if (now >= wanted->deadline_usec)
+                        return error_set(reterr, ERROR_TIMED_OUT, ETIMEDOUT,
+                                         "the %s did not appear in time", wanted->label);
+                until = now + SOCKET_POLL_USEC;
+                if (until > wanted->deadline_usec)
+                        until = wanted->deadline_usec;
+                r = operations->pause(userdata, until);
+                if (r == -ECANCELED)
+                        return error_set(reterr, ERROR_CANCELED, ECANCELED,
+                                         "the caller has left while waiting for the %s",
+                                         wanted->label);
+                if (r < 0)
+                        return error_set_errno(reterr, -r, "cannot wait for the %s", wanted->label);
+        }
+}
+
+int ensure_socket_access(const SocketOperations *operations, void *userdata, int fd,
+                         const char *label, uid_t uid, gid_t gid, Error *reterr) {
+        int r;
+
+        r = operations->chown(userdata, fd, uid, gid);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot give the %s to uid %u", label, uid);
+        r = operations->chmod(userdata, fd, 0600);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot set the mode of the %s", label);
+        return 0;
+}
+
+int socket_hand_over(const SocketOperations *operations, void *userdata, const SocketWanted *wanted,
+                     uid_t uid, gid_t gid, int *ret_fd, Error *reterr) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        r = wait_for_path(operations, userdata, wanted, &fd, reterr);
+        if (r < 0)
+                return r;
+        r = ensure_socket_access(operations, userdata, fd, wanted->label, uid, gid, reterr);
+        if (r < 0)
+                return r;
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}

@@ -1,0 +1,277 @@
+/* The files of a root device and its loops; the snapshot itself needs a host with device-mapper. */
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+
+#include "common/clock.h"
+#include "helper/disk.h"
+#include "helper/loops.h"
+#include "tests/unit/helper/fixture.h"
+
+#define IMAGE "aaaaaaaaaa"
+
+static const VmId vm = {.text = "0123456789"};
+
+static void set_size(const Fixture *fixture, const char *path, off_t size) {
+        char full[256];
+
+        fixture_path(fixture, path, full, sizeof(full));
+        assert_int_equal(truncate(full, size), 0);
+}
+
+/* A store with one image and one VM. */
+static void make_files(const Fixture *fixture) {
+        fixture_mkdir(fixture, "state/images");
+        fixture_mkdir(fixture, "state/vms");
+        fixture_mkdir(fixture, "state/vms/0123456789");
+        fixture_write(fixture, "state/images/" IMAGE ".ext4", "");
+        fixture_write(fixture, "state/vms/0123456789/root.cow", "");
+        set_size(fixture, "state/images/" IMAGE ".ext4", 1048576 + 100);
+        set_size(fixture, "state/vms/0123456789/root.cow", 2097152);
+}
+
+static int open_files(Fixture *fixture, uid_t owner) {
+        DiskFiles files = DISK_FILES_INIT;
+        int r = disk_open_files(&fixture->host, IMAGE, &vm, owner, &files, &fixture->error);
+
+        disk_close_files(&files);
+        return r;
+}
+
+static void assert_message(const Fixture *fixture, const char *part) {
+        if (!fixture->error.message || !strstr(fixture->error.message, part))
+                fail_msg("\"%s\" is not in \"%s\"", part, fixture->error.message);
+}
+
+static void the_size_is_the_images_in_whole_sectors(void **state) {
+        Fixture *fixture = *state;
+        DiskFiles files = DISK_FILES_INIT;
+
+        make_files(fixture);
+        assert_int_equal(disk_open_files(&fixture->host, IMAGE, &vm, getuid(), &files, NULL), 0);
+        assert_int_equal(files.n_sectors, 2048);
+        assert_int_equal(fcntl(files.image_fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+        assert_int_equal(fcntl(files.cow_fd, F_GETFL) & O_ACCMODE, O_RDWR);
+        disk_close_files(&files);
+        assert_int_equal(files.image_fd, -1);
+}
+
+static void a_missing_image_is_named(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(open_files(fixture, getuid()), -ENOENT);
+        assert_int_equal(fixture->error.kind, ERROR_NOT_FOUND);
+        assert_message(fixture, "images/" IMAGE ".ext4");
+}
+
+static void a_missing_file_of_changes_is_named(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        make_files(fixture);
+        fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(open_files(fixture, getuid()), -ENOENT);
+        assert_message(fixture, "vms/0123456789/root.cow");
+}
+
+static void a_file_of_somebody_else_is_refused(void **state) {
+        Fixture *fixture = *state;
+
+        make_files(fixture);
+        assert_int_equal(open_files(fixture, getuid() + 1), -EPERM);
+        assert_int_equal(fixture->error.kind, ERROR_NOT_PERMITTED);
+        assert_message(fixture, "belongs to uid");
+}
+
+static void a_link_is_not_followed(void **state) {
+        Fixture *fixture = *state;
+        char path[256], elsewhere[256];
+
+        make_files(fixture);
+        fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
+        fixture_path(fixture, "state/images/other", elsewhere, sizeof(elsewhere));
+        assert_int_equal(rename(path, elsewhere), 0);
+        assert_int_equal(symlink("other", path), 0);
+        assert_int_equal(open_files(fixture, getuid()), -ELOOP);
+}
+
+static void a_directory_that_is_a_link_is_not_followed(void **state) {
+        Fixture *fixture = *state;
+        char path[256], elsewhere[256];
+
+        make_files(fixture);
+        fixture_path(fixture, "state/vms", path, sizeof(path));
+        fixture_path(fixture, "outside", elsewhere, sizeof(elsewhere));
+        assert_int_equal(rename(path, elsewhere), 0);
+        assert_int_equal(symlink("../outside", path), 0);
+        assert_int_equal(open_files(fixture, getuid()), -ELOOP);
+}
+
+static void a_file_with_a_second_name_is_refused(void **state) {
+        Fixture *fixture = *state;
+        char path[256], second[256];
+
+        make_files(fixture);
+        fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
+        fixture_path(fixture, "second", second, sizeof(second));
+        assert_int_equal(link(path, second), 0);
+        assert_int_equal(open_files(fixture, getuid()), -EPERM);
+        assert_message(fixture, "more than one name");
+}
+
+static void an_empty_image_is_refused(void **state) {
+        Fixture *fixture = *state;
+
+        make_files(fixture);
+        set_size(fixture, "state/images/" IMAGE ".ext4", 511);
+        assert_int_equal(open_files(fixture, getuid()), -EINVAL);
+        assert_message(fixture, "is empty");
+}
+
+static void a_fifo_neither_serves_nor_blocks(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        make_files(fixture);
+        fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_int_equal(open_files(fixture, getuid()), -EPERM);
+        assert_message(fixture, "not a regular file");
+}
+
+/* Loops on the real host, below; the state is the fixture's. */
+static bool open_real(const Fixture *fixture, HostPaths *paths, Host *host) {
+        *paths = host_paths_default;
+        paths->state = fixture->state;
+        assert_int_equal(host_open(paths, host, NULL), 0);
+        return faccessat(host->dev_fd, "loop-control", R_OK | W_OK, 0) >= 0;
+}
+
+static void a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user(void **state) {
+        Fixture *fixture = *state;
+        const VmId other = {.text = "9876543210"};
+        _cleanup_host_ Host host = HOST_INIT;
+        DiskFiles files = DISK_FILES_INIT;
+        LoopBinding binding, wrong;
+        dev_t device = 0;
+        HostPaths paths;
+        int loop = -1;
+
+        make_files(fixture);
+        if (!open_real(fixture, &paths, &host))
+                skip();
+        assert_int_equal(disk_open_files(&host, IMAGE, &vm, getuid(), &files, NULL), 0);
+        binding = (LoopBinding) {
+                .vm = &vm, .role = "image", .file_fd = files.image_fd, .read_only = true};
+        if (loop_bind(&host, &binding, &loop, &device, &fixture->error) < 0)
+                fail_msg("%s", fixture->error.message);
+        assert_int_equal(major(device), 7);
+        assert_true(loop_is_bound(&host, device, &binding));
+        wrong = binding;
+        wrong.file_fd = files.cow_fd;
+        assert_false(loop_is_bound(&host, device, &wrong));
+        wrong = binding;
+        wrong.role = "cow";
+        assert_false(loop_is_bound(&host, device, &wrong));
+        wrong = binding;
+        wrong.vm = &other;
+        assert_false(loop_is_bound(&host, device, &wrong));
+        wrong = binding;
+        wrong.read_only = false;
+        assert_false(loop_is_bound(&host, device, &wrong));
+        close_fd(loop);
+        assert_false(loop_is_bound(&host, device, &binding));
+        disk_close_files(&files);
+}
+
+static void a_loop_for_changes_can_be_written(void **state) {
+        Fixture *fixture = *state;
+        static const char sector[512] = "changed";
+        _cleanup_host_ Host host = HOST_INIT;
+        DiskFiles files = DISK_FILES_INIT;
+        _cleanup_close_ int loop = -1;
+        LoopBinding binding;
+        HostPaths paths;
+        char read_back[8] = "";
+        dev_t device;
+
+        make_files(fixture);
+        if (!open_real(fixture, &paths, &host))
+                skip();
+        assert_int_equal(disk_open_files(&host, IMAGE, &vm, getuid(), &files, NULL), 0);
+        binding = (LoopBinding) {
+                .vm = &vm, .role = "cow", .file_fd = files.cow_fd, .direct = true};
+        assert_int_equal(loop_bind(&host, &binding, &loop, &device, NULL), 0);
+        assert_int_equal(pwrite(loop, sector, sizeof(sector), 4096), sizeof(sector));
+        assert_int_equal(fsync(loop), 0);
+        assert_int_equal(pread(files.cow_fd, read_back, sizeof(read_back), 4096), 8);
+        assert_string_equal(read_back, "changed");
+        disk_close_files(&files);
+}
+
+static void clearing_unbinds_the_loops_of_that_vm_only(void **state) {
+        Fixture *fixture = *state;
+        const VmId other = {.text = "9876543210"};
+        _cleanup_close_ int theirs = -1;
+        _cleanup_host_ Host host = HOST_INIT;
+        DiskFiles files = DISK_FILES_INIT;
+        LoopBinding mine, others;
+        dev_t my_device, their_device;
+        HostPaths paths;
+        int loop = -1;
+
+        make_files(fixture);
+        if (!open_real(fixture, &paths, &host))
+                skip();
+        assert_int_equal(disk_open_files(&host, IMAGE, &vm, getuid(), &files, NULL), 0);
+        mine = (LoopBinding) {.vm = &vm, .role = "image", .file_fd = files.image_fd};
+        others = mine;
+        others.vm = &other;
+        mine.read_only = others.read_only = true;
+        assert_int_equal(loop_bind(&host, &mine, &loop, &my_device, NULL), 0);
+        assert_int_equal(loop_bind(&host, &others, &theirs, &their_device, NULL), 0);
+        /* In use: it is only marked, and told so at the deadline. */
+        assert_int_equal(loops_clear(&host, &vm, 0, &fixture->error), -EBUSY);
+        assert_int_equal(fixture->error.kind, ERROR_BUSY);
+        assert_true(loop_is_bound(&host, my_device, &mine));
+        close_fd(loop);
+        assert_int_equal(loops_clear(&host, &vm, clock_monotonic_usec() + 5 * USEC_PER_SEC, NULL),
+                         0);
+        assert_false(loop_is_bound(&host, my_device, &mine));
+        assert_true(loop_is_bound(&host, their_device, &others));
+        disk_close_files(&files);
+}
+
+static void a_host_without_loops_says_so(void **state) {
+        Fixture *fixture = *state;
+        const LoopBinding binding = {.vm = &vm, .role = "cow", .file_fd = -1};
+        dev_t device = 0;
+        int loop = -1;
+
+        assert_int_equal(loop_bind(&fixture->host, &binding, &loop, &device, &fixture->error),
+                         -ENOENT);
+        assert_non_null(strstr(fixture->error.hint, "loop"));
+        assert_int_equal(loop, -1);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(the_size_is_the_images_in_whole_sectors),
+                TEST(a_missing_image_is_named),
+                TEST(a_missing_file_of_changes_is_named),
+                TEST(a_file_of_somebody_else_is_refused),
+                TEST(a_link_is_not_followed),
+                TEST(a_directory_that_is_a_link_is_not_followed),
+                TEST(a_file_with_a_second_name_is_refused),
+                TEST(an_empty_image_is_refused),
+                TEST(a_fifo_neither_serves_nor_blocks),
+                TEST(a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user),
+                TEST(a_loop_for_changes_can_be_written),
+                TEST(clearing_unbinds_the_loops_of_that_vm_only),
+                TEST(a_host_without_loops_says_so),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,265 @@
+#include <pty.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+
+#include "common/strings.h"
+#include "helper/launch.h"
+#include "tests/unit/helper/fixture.h"
+
+typedef struct Launched {
+        sd_bus *bus;
+        sd_bus_message *call;
+        Programs programs;
+        LaunchPlan plan;
+        int pipe[2], pty[2], nobody[2];
+} Launched;
+
+static int setup(void **state) {
+        Launched *launched = calloc(1, sizeof(*launched));
+
+        assert_non_null(launched);
+        assert_int_equal(pipe2(launched->pipe, O_CLOEXEC), 0);
+        assert_int_equal(openpty(&launched->pty[0], &launched->pty[1], NULL, NULL, NULL), 0);
+        /* Nobody answers on it: calls are made, not sent. */
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, launched->nobody), 0);
+        assert_true(sd_bus_new(&launched->bus) >= 0);
+        assert_true(sd_bus_set_fd(launched->bus, launched->nobody[0], launched->nobody[0]) >= 0);
+        assert_true(sd_bus_start(launched->bus) >= 0);
+        (void) snprintf(launched->programs.firecracker, PROGRAM_PATH_MAX, "/opt/firecracker");
+        (void) snprintf(launched->programs.jailer, PROGRAM_PATH_MAX, "/opt/jailer");
+        launched->plan = (LaunchPlan) {
+                .vm = "0123456789",
+                .unit = "banger-vm-0123456789.service",
+                .jails = "/state/jails",
+                .uid = 60579,
+                .root_drive = makedev(253, 7),
+                .vcpus = 2,
+                .memory_mib = 256,
+                .programs = &launched->programs,
+                .console_fd = launched->pty[1],
+                .log_fd = launched->pipe[1],
+        };
+        *state = launched;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Launched *launched = *state;
+
+        sd_bus_message_unref(launched->call);
+        sd_bus_close_unref(launched->bus);
+        close_fd(launched->nobody[1]);
+        for (int i = 0; i < 2; i++) {
+                close_fd(launched->pipe[i]);
+                close_fd(launched->pty[i]);
+        }
+        free(launched);
+        return 0;
+}
+
+/* Makes the call and goes to the value of a property, if it is there `nth` times at least. */
+static bool find_property(Launched *launched, const char *wanted, int nth, const char *type) {
+        const char *unit, *mode, *name;
+
+        launched->call = sd_bus_message_unref(launched->call);
+        assert_int_equal(sd_bus_message_new_method_call(launched->bus, &launched->call, BUS_SYSTEMD,
+                                                        BUS_MANAGER_PATH, BUS_MANAGER,
+                                                        "StartTransientUnit"),
+                         0);
+        assert_true(launch_append_unit(launched->call, &launched->plan) >= 0);
+        assert_true(sd_bus_message_seal(launched->call, 1, 0) >= 0);
+        assert_string_equal(sd_bus_message_get_signature(launched->call, 1), "ssa(sv)a(sa(sv))");
+        assert_true(sd_bus_message_rewind(launched->call, 1) >= 0);
+        assert_true(sd_bus_message_read(launched->call, "ss", &unit, &mode) > 0);
+        assert_string_equal(unit, "banger-vm-0123456789.service");
+        assert_string_equal(mode, "fail");
+        assert_true(sd_bus_message_enter_container(launched->call, 'a', "(sv)") > 0);
+        while (sd_bus_message_enter_container(launched->call, 'r', "sv") > 0) {
+                assert_true(sd_bus_message_read(launched->call, "s", &name) > 0);
+                if (string_equal(name, wanted) && nth-- == 1) {
+                        assert_true(sd_bus_message_enter_container(launched->call, 'v', type) > 0);
+                        return true;
+                }
+                assert_true(sd_bus_message_skip(launched->call, "v") > 0);
+                assert_true(sd_bus_message_exit_container(launched->call) > 0);
+        }
+        return false;
+}
+
+static void open_property(Launched *launched, const char *wanted, int nth, const char *type) {
+        if (!find_property(launched, wanted, nth, type))
+                fail_msg("there is no %s", wanted);
+}
+
+static uint64_t number(Launched *launched, const char *name) {
+        uint64_t value = 0;
+
+        open_property(launched, name, 1, "t");
+        assert_true(sd_bus_message_read(launched->call, "t", &value) > 0);
+        return value;
+}
+
+static void assert_text(Launched *launched, const char *name, const char *wanted) {
+        const char *value = NULL;
+
+        open_property(launched, name, 1, "s");
+        assert_true(sd_bus_message_read(launched->call, "s", &value) > 0);
+        assert_string_equal(value, wanted);
+}
+
+static void assert_on(Launched *launched, const char *name) {
+        int value = 0;
+
+        open_property(launched, name, 1, "b");
+        assert_true(sd_bus_message_read(launched->call, "b", &value) > 0);
+        assert_true(value);
+}
+
+static void the_jailer_is_run_with_what_derives_from_the_vm(void **state) {
+        static const char *const wanted[] = {
+                "/opt/jailer", "--id", "0123456789", "--exec-file", "/opt/firecracker", "--uid",
+                "60579", "--gid", "60579", "--chroot-base-dir", "/state/jails", "--", "--api-sock",
+                "/run/firecracker.socket", "--level", "Warn"};
+        Launched *launched = *state;
+        const char *path, *word;
+        size_t n = 0;
+
+        open_property(launched, "ExecStart", 1, "a(sasb)");
+        assert_true(sd_bus_message_enter_container(launched->call, 'a', "(sasb)") > 0);
+        assert_true(sd_bus_message_enter_container(launched->call, 'r', "sasb") > 0);
+        assert_true(sd_bus_message_read(launched->call, "s", &path) > 0);
+        assert_string_equal(path, "/opt/jailer");
+        assert_true(sd_bus_message_enter_container(launched->call, 'a', "s") > 0);
+        while (sd_bus_message_read(launched->call, "s", &word) > 0) {
+                assert_true(n < ELEMENTSOF(wanted));
+                assert_string_equal(word, wanted[n++]);
+        }
+        assert_int_equal(n, ELEMENTSOF(wanted));
+}
+
+/* systemd would keep console and log open, and bangerd would not see that the VMM has ended. */
+static void it_does_not_outlive_its_process(void **state) {
+        assert_false(find_property(*state, "RemainAfterExit", 1, "b"));
+        assert_text(*state, "Type", "exec");
+}
+
+static void memory_tasks_and_processors_are_bounded(void **state) {
+        assert_int_equal(number(*state, "MemoryMax"), UINT64_C(384) << 20);
+        assert_int_equal(number(*state, "TasksMax"), 18);
+        assert_int_equal(number(*state, "CPUQuotaPerSecUSec"), 3000000);
+}
+
+static void it_may_use_its_own_disk_and_no_other(void **state) {
+        static const char *const wanted[] = {"/dev/kvm", "/dev/net/tun", "/dev/urandom",
+                                             "/dev/userfaultfd", "/dev/block/253:7"};
+        Launched *launched = *state;
+        const char *path, *access = NULL;
+        size_t n = 0;
+
+        assert_text(launched, "DevicePolicy", "closed");
+        open_property(launched, "DeviceAllow", 1, "a(ss)");
+        assert_true(sd_bus_message_enter_container(launched->call, 'a', "(ss)") > 0);
+        while (sd_bus_message_read(launched->call, "(ss)", &path, &access) > 0) {
+                assert_true(n < ELEMENTSOF(wanted));
+                assert_string_equal(path, wanted[n++]);
+        }
+        assert_int_equal(n, ELEMENTSOF(wanted));
+        assert_string_equal(access, "rw");
+}
+
+static void system_calls_are_a_list_less_another(void **state) {
+        Launched *launched = *state;
+        int allowed = -1;
+
+        open_property(launched, "SystemCallFilter", 1, "(bas)");
+        assert_true(sd_bus_message_enter_container(launched->call, 'r', "bas") > 0);
+        assert_true(sd_bus_message_read(launched->call, "b", &allowed) > 0);
+        assert_int_equal(allowed, 1);
+        open_property(launched, "SystemCallFilter", 2, "(bas)");
+        assert_true(sd_bus_message_enter_container(launched->call, 'r', "bas") > 0);
+        assert_true(sd_bus_message_read(launched->call, "b", &allowed) > 0);
+        assert_int_equal(allowed, 0);
+}
+
+static void both_address_families_are_denied_whole(void **state) {
+        Launched *launched = *state;
+        const void *address;
+        uint32_t prefix;
+        size_t size;
+        int family;
+
+        open_property(launched, "IPAddressDeny", 1, "a(iayu)");
+        assert_true(sd_bus_message_enter_container(launched->call, 'a', "(iayu)") > 0);
+        for (int i = 0; i < 2; i++) {
+                assert_true(sd_bus_message_enter_container(launched->call, 'r', "iayu") > 0);
+                assert_true(sd_bus_message_read(launched->call, "i", &family) > 0);
+                assert_int_equal(family, i == 0 ? AF_INET : AF_INET6);
+                assert_true(sd_bus_message_read_array(launched->call, 'y', &address, &size) > 0);
+                assert_int_equal(size, i == 0 ? 4 : 16);
+                assert_true(sd_bus_message_read(launched->call, "u", &prefix) > 0);
+                assert_int_equal(prefix, 0);
+                assert_true(sd_bus_message_exit_container(launched->call) > 0);
+        }
+        assert_true(sd_bus_message_at_end(launched->call, 0) > 0);
+}
+
+static void the_sandbox_is_on(void **state) {
+        static const char *const on[] = {
+                "NoNewPrivileges", "PrivateTmp", "PrivateIPC", "ProtectKernelTunables",
+                "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups", "ProtectClock",
+                "ProtectHostname", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality",
+                "MemoryDenyWriteExecute"};
+
+        for (size_t i = 0; i < ELEMENTSOF(on); i++)
+                assert_on(*state, on[i]);
+        assert_text(*state, "ProtectSystem", "strict");
+        assert_text(*state, "ProtectHome", "yes");
+        assert_text(*state, "Slice", "banger.slice");
+}
+
+static void a_terminal_and_a_pipe_are_taken_as_stdio(void **state) {
+        const Launched *launched = *state;
+
+        assert_int_equal(launch_check_stdio(launched->pty[1], launched->pipe[1], NULL), 0);
+}
+
+static void what_is_no_terminal_is_refused_as_the_console(void **state) {
+        const Launched *launched = *state;
+        _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        assert_int_equal(launch_check_stdio(null, launched->pipe[1], &error), -EINVAL);
+        assert_int_equal(error.kind, ERROR_INVALID_PARAMETER);
+        assert_int_equal(launch_check_stdio(launched->pipe[1], launched->pipe[1], NULL), -EINVAL);
+        assert_int_equal(launch_check_stdio(-1, launched->pipe[1], NULL), -EINVAL);
+        /* the master is not the far end */
+        assert_int_equal(launch_check_stdio(launched->pty[0], launched->pipe[1], NULL), -EINVAL);
+}
+
+static void what_is_no_pipe_to_write_to_is_refused_as_the_log(void **state) {
+        const Launched *launched = *state;
+        _cleanup_close_ int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+
+        assert_int_equal(launch_check_stdio(launched->pty[1], launched->pipe[0], NULL), -EINVAL);
+        assert_int_equal(launch_check_stdio(launched->pty[1], file, NULL), -EINVAL);
+        assert_int_equal(launch_check_stdio(launched->pty[1], -1, NULL), -EINVAL);
+}
+
+#define LAUNCH_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                LAUNCH_TEST(the_jailer_is_run_with_what_derives_from_the_vm),
+                LAUNCH_TEST(it_does_not_outlive_its_process),
+                LAUNCH_TEST(memory_tasks_and_processors_are_bounded),
+                LAUNCH_TEST(it_may_use_its_own_disk_and_no_other),
+                LAUNCH_TEST(system_calls_are_a_list_less_another),
+                LAUNCH_TEST(both_address_families_are_denied_whole),
+                LAUNCH_TEST(the_sandbox_is_on),
+                LAUNCH_TEST(a_terminal_and_a_pipe_are_taken_as_stdio),
+                LAUNCH_TEST(what_is_no_terminal_is_refused_as_the_console),
+                LAUNCH_TEST(what_is_no_pipe_to_write_to_is_refused_as_the_log),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,411 @@
+/* The bridge and taps, for real, in a network namespace of the test's own. */
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+
+#include "common/strings.h"
+#include "helper/links.h"
+#include "helper/netlink.h"
+#include "helper/network.h"
+#include "tests/unit/helper/fixture.h"
+
+#define OWNER 60578
+
+static const VmId vm = {.text = "0123456789"};
+
+/* A namespace of network and mounts, and the host's real /dev with a /sys of that namespace. */
+typedef struct Network {
+        Fixture *fixture;
+        HostPaths paths;
+        Host host;
+        Netlink *netlink;
+} Network;
+
+static bool enter_namespace(const Fixture *fixture) {
+        return unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 &&
+               mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+               mount("sysfs", fixture->sys, "sysfs", 0, NULL) == 0 &&
+               access("/dev/net/tun", R_OK | W_OK) == 0;
+}
+
+/* Any kind of link that needs no hardware does: this kernel may not have a dummy. */
+static const char *choose_kind(Netlink *netlink) {
+        const char *kind = netlink_add(netlink, "probe0", "dummy", NULL) < 0 ? "ifb" : "dummy";
+        LinkState probe;
+
+        if (netlink_find(netlink, "probe0", &probe, NULL) >= 0)
+                assert_int_equal(netlink_delete(netlink, probe.index, NULL), 0);
+        return kind;
+}
+
+static int network_setup(void **state) {
+        Network *network = calloc(1, sizeof(*network));
+        void *fixture = NULL;
+
+        assert_non_null(network);
+        assert_int_equal(fixture_setup(&fixture), 0);
+        network->fixture = fixture;
+        network->host = HOST_INIT;
+        *state = network;
+        if (!enter_namespace(network->fixture))
+                return 0;
+        network->paths = network->fixture->paths;
+        network->paths.proc = "/proc";
+        network->paths.dev = "/dev";
+        assert_int_equal(host_open(&network->paths, &network->host, NULL), 0);
+        assert_int_equal(netlink_open(&network->netlink, NULL), 0);
+        network->paths.carrier_kind = choose_kind(network->netlink);
+        return 0;
+}
+
+static int network_teardown(void **state) {
+        Network *network = *state;
+        void *fixture = network->fixture;
+
+        netlink_close(network->netlink);
+        host_close(&network->host);
+        (void) umount2(network->fixture->sys, MNT_DETACH);
+        free(network);
+        return fixture_teardown(&fixture);
+}
+
+/* For tests that need the namespace. */
+static Network *need(void **state) {
+        Network *network = *state;
+
+        if (!network->netlink)
+                skip();
+        return network;
+}
+
+static void add(const Network *network, const char *name, const char *kind) {
+        assert_int_equal(netlink_add(network->netlink, name, kind, NULL), 0);
+}
+
+static void succeeds(const Network *network, int r) {
+        if (r < 0)
+                fail_msg("%s", network->fixture->error.message);
+}
+
+static void ensure(Network *network) {
+        succeeds(network, bridge_ensure(&network->host, &config_default, &network->fixture->error));
+}
+
+static void ensure_tap(Network *network) {
+        ensure(network);
+        succeeds(network, tap_ensure(&network->host, &vm, OWNER, &network->fixture->error));
+}
+
+static LinkState find(const Network *network, const char *name) {
+        LinkState link = {};
+
+        if (netlink_find(network->netlink, name, &link, NULL) < 0)
+                fail_msg("there is no %s", name);
+        return link;
+}
+
+static bool is_there(const Network *network, const char *name) {
+        LinkState link;
+
+        return netlink_find(network->netlink, name, &link, NULL) >= 0;
+}
+
+/* One line of a file below the namespace's own sysfs or procfs. */
+static void assert_reads(const char *directory, const char *path, const char *expected) {
+        _cleanup_free_ char *full = string_format("%s/%s", directory, path);
+        char line[64] = "";
+        FILE *file;
+
+        assert_non_null(full);
+        file = fopen(full, "re");
+        if (!file)
+                fail_msg("cannot open %s", full);
+        assert_non_null(fgets(line, sizeof(line), file));
+        assert_int_equal(fclose(file), 0);
+        line[strcspn(line, "\n")] = '\0';
+        assert_string_equal(line, expected);
+}
+
+static size_t count_addresses(const Network *network, int index, uint32_t address,
+                              unsigned prefix) {
+        LinkAddress *addresses = NULL;
+        size_t n = 0, found = 0;
+
+        assert_int_equal(netlink_list_addresses(network->netlink, &addresses, &n, NULL), 0);
+        for (size_t i = 0; i < n; i++) {
+                if (addresses[i].index != index)
+                        continue;
+                assert_int_equal(addresses[i].address, address);
+                assert_int_equal(addresses[i].prefix, prefix);
+                found++;
+        }
+        free(addresses);
+        return found;
+}
+
+static void the_bridge_is_up_with_its_address_and_a_port_that_holds_it(void **state) {
+        Network *network = need(state);
+        LinkState bridge, carrier;
+
+        ensure(network);
+        bridge = find(network, "br-banger");
+        assert_true(bridge.up);
+        assert_string_equal(bridge.kind, "bridge");
+        assert_string_equal(bridge.alias, "banger");
+        assert_int_equal(count_addresses(network, bridge.index, 0xac1e0001, 24), 1);
+        carrier = find(network, "bgr-carrier");
+        assert_true(carrier.up);
+        assert_int_equal(carrier.master, bridge.index);
+        assert_reads(network->fixture->sys, "class/net/br-banger/carrier", "1");
+}
+
+static void ipv6_is_off_on_all_our_links(void **state) {
+        Network *network = need(state);
+
+        if (access("/proc/sys/net/ipv6", F_OK) < 0)
+                skip();
+        ensure_tap(network);
+        assert_reads("/proc", "sys/net/ipv6/conf/br-banger/disable_ipv6", "1");
+        assert_reads("/proc", "sys/net/ipv6/conf/bgr-carrier/disable_ipv6", "1");
+        assert_reads("/proc", "sys/net/ipv6/conf/bgr-0123456789/disable_ipv6", "1");
+}
+
+static void ensuring_the_bridge_again_changes_nothing(void **state) {
+        Network *network = need(state);
+        LinkState before, after;
+
+        ensure(network);
+        before = find(network, "br-banger");
+        ensure(network);
+        after = find(network, "br-banger");
+        assert_int_equal(before.index, after.index);
+        assert_int_equal(count_addresses(network, after.index, 0xac1e0001, 24), 1);
+}
+
+static void a_bridge_that_was_left_half_made_is_finished(void **state) {
+        Network *network = need(state);
+
+        add(network, "br-banger", "bridge");
+        add(network, "bgr-carrier", network->paths.carrier_kind);
+        ensure(network);
+        assert_string_equal(find(network, "br-banger").alias, "banger");
+        assert_int_equal(find(network, "bgr-carrier").master, find(network, "br-banger").index);
+}
+
+static void an_address_of_earlier_settings_is_replaced(void **state) {
+        Network *network = need(state);
+        Config other = config_default;
+
+        ensure(network);
+        other.address = 0x0a010001;
+        other.prefix = 20;
+        succeeds(network, bridge_ensure(&network->host, &other, &network->fixture->error));
+        assert_int_equal(count_addresses(network, find(network, "br-banger").index, 0x0a010001, 20),
+                         1);
+}
+
+static void a_network_that_the_host_has_elsewhere_is_refused_and_nothing_stays(void **state) {
+        Network *network = need(state);
+        LinkAddress taken = {.address = 0xac1e0009, .prefix = 16};
+        Error *error = &network->fixture->error;
+
+        add(network, "lan0", network->paths.carrier_kind);
+        taken.index = find(network, "lan0").index;
+        assert_int_equal(netlink_add_address(network->netlink, &taken, NULL), 0);
+        assert_int_equal(bridge_ensure(&network->host, &config_default, error), -EADDRINUSE);
+        assert_int_equal(error->kind, ERROR_ALREADY_EXISTS);
+        assert_non_null(strstr(error->hint, "banger.conf"));
+        assert_false(is_there(network, "br-banger"));
+}
+
+static void a_link_of_that_name_which_is_not_ours_is_refused_and_left_alone(void **state) {
+        Network *network = need(state);
+
+        add(network, "br-banger", network->paths.carrier_kind);
+        assert_int_equal(bridge_ensure(&network->host, &config_default, &network->fixture->error),
+                         -EEXIST);
+        assert_int_equal(network->fixture->error.kind, ERROR_ALREADY_EXISTS);
+        succeeds(network, bridge_remove(&network->host, &network->fixture->error));
+        assert_true(is_there(network, "br-banger"));
+}
+
+static void somebody_elses_bridge_with_ports_is_left_alone(void **state) {
+        Network *network = need(state);
+
+        add(network, "br-banger", "bridge");
+        add(network, "port0", network->paths.carrier_kind);
+        assert_int_equal(netlink_set_master(network->netlink, find(network, "port0").index,
+                                            find(network, "br-banger").index, NULL),
+                         0);
+        assert_int_equal(bridge_ensure(&network->host, &config_default, NULL), -EEXIST);
+        assert_int_equal(bridge_remove(&network->host, NULL), 0);
+        assert_true(is_there(network, "br-banger"));
+}
+
+static void removing_the_bridge_leaves_nothing_and_may_be_repeated(void **state) {
+        Network *network = need(state);
+
+        ensure(network);
+        succeeds(network, bridge_remove(&network->host, &network->fixture->error));
+        assert_false(is_there(network, "br-banger"));
+        assert_false(is_there(network, "bgr-carrier"));
+        succeeds(network, bridge_remove(&network->host, &network->fixture->error));
+}
+
+static void a_bridge_with_a_tap_is_not_removed(void **state) {
+        Network *network = need(state);
+
+        ensure_tap(network);
+        assert_int_equal(bridge_remove(&network->host, &network->fixture->error), -EBUSY);
+        assert_non_null(strstr(network->fixture->error.message, "bgr-0123456789"));
+        assert_true(is_there(network, "br-banger"));
+}
+
+static void a_tap_is_up_isolated_and_its_uids(void **state) {
+        Network *network = need(state);
+        LinkState tap;
+
+        ensure_tap(network);
+        tap = find(network, "bgr-0123456789");
+        assert_true(tap.up && tap.tap && tap.persistent);
+        assert_int_equal(tap.owner, OWNER);
+        assert_string_equal(tap.alias, "banger:0123456789");
+        assert_int_equal(tap.master, find(network, "br-banger").index);
+        assert_reads(network->fixture->sys, "class/net/bgr-0123456789/brport/isolated", "1");
+}
+
+static void ensuring_a_tap_again_keeps_it(void **state) {
+        Network *network = need(state);
+        int index;
+
+        ensure_tap(network);
+        index = find(network, "bgr-0123456789").index;
+        ensure_tap(network);
+        assert_int_equal(find(network, "bgr-0123456789").index, index);
+}
+
+static void a_tap_of_another_owner_is_made_anew(void **state) {
+        Network *network = need(state);
+        int index;
+
+        ensure_tap(network);
+        index = find(network, "bgr-0123456789").index;
+        succeeds(network, tap_ensure(&network->host, &vm, OWNER + 1, &network->fixture->error));
+        assert_int_not_equal(find(network, "bgr-0123456789").index, index);
+        assert_int_equal(find(network, "bgr-0123456789").owner, OWNER + 1);
+}
+
+static void a_link_of_another_kind_in_the_taps_place_is_replaced(void **state) {
+        Network *network = need(state);
+
+        add(network, "bgr-0123456789", network->paths.carrier_kind);
+        ensure_tap(network);
+        assert_true(find(network, "bgr-0123456789").tap);
+}
+
+static void a_tap_without_a_bridge_is_refused(void **state) {
+        Network *network = need(state);
+
+        assert_int_equal(tap_ensure(&network->host, &vm, OWNER, &network->fixture->error), -ENODEV);
+        assert_int_equal(network->fixture->error.kind, ERROR_UNAVAILABLE);
+        assert_false(is_there(network, "bgr-0123456789"));
+}
+
+static void a_tap_that_cannot_be_set_up_does_not_stay(void **state) {
+        Network *network = need(state);
+        const Host real = network->host;
+
+        ensure(network);
+        /* A file where sysctl's directory should be: turning IPv6 off fails. */
+        fixture_write(network->fixture, "proc/sys", "");
+        network->host.proc_fd = network->fixture->host.proc_fd;
+        assert_int_equal(tap_ensure(&network->host, &vm, OWNER, &network->fixture->error),
+                         -ENOTDIR);
+        network->host = real;
+        assert_non_null(strstr(network->fixture->error.message, "bgr-0123456789"));
+        assert_false(is_there(network, "bgr-0123456789"));
+}
+
+static void removing_a_tap_may_be_repeated(void **state) {
+        Network *network = need(state);
+
+        ensure_tap(network);
+        succeeds(network, tap_remove(&vm, &network->fixture->error));
+        assert_false(is_there(network, "bgr-0123456789"));
+        succeeds(network, tap_remove(&vm, &network->fixture->error));
+}
+
+static void the_inventory_has_all_three_and_only_the_tap_is_a_vms(void **state) {
+        Network *network = need(state);
+        Inventory *inventory = &network->fixture->inventory;
+
+        ensure_tap(network);
+        assert_int_equal(links_read(&network->host, inventory, NULL), 0);
+        assert_int_equal(inventory->entries.n_items, 3);
+        assert_string_equal(fixture_find(network->fixture, "bgr-0123456789")->vm, vm.text);
+        assert_null(fixture_find(network->fixture, "br-banger")->vm);
+        assert_null(fixture_find(network->fixture, "bgr-carrier")->vm);
+}
+
+static void the_lock_makes_others_wait(void **state) {
+        Network *network = *state;
+        const Host *host = &network->fixture->host;
+        _cleanup_close_ int lock = -1;
+        int status = 0;
+        pid_t child;
+
+        fixture_mkdir(network->fixture, "state/jails");
+        assert_int_equal(network_lock(host, &lock, NULL), 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                int second = -1;
+
+                (void) alarm(1); /* the second never gets it: SIGALRM ends this process */
+                (void) network_lock(host, &second, NULL);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+}
+
+static void without_a_directory_of_jails_there_is_no_lock(void **state) {
+        Network *network = *state;
+        int lock = -1;
+
+        assert_int_equal(network_lock(&network->fixture->host, &lock, NULL), -ENOENT);
+        assert_int_equal(lock, -1);
+}
+
+#undef TEST
+#define TEST(function) cmocka_unit_test_setup_teardown(function, network_setup, network_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(the_bridge_is_up_with_its_address_and_a_port_that_holds_it),
+                TEST(ipv6_is_off_on_all_our_links),
+                TEST(ensuring_the_bridge_again_changes_nothing),
+                TEST(a_bridge_that_was_left_half_made_is_finished),
+                TEST(an_address_of_earlier_settings_is_replaced),
+                TEST(a_network_that_the_host_has_elsewhere_is_refused_and_nothing_stays),
+                TEST(a_link_of_that_name_which_is_not_ours_is_refused_and_left_alone),
+                TEST(somebody_elses_bridge_with_ports_is_left_alone),
+                TEST(removing_the_bridge_leaves_nothing_and_may_be_repeated),
+                TEST(a_bridge_with_a_tap_is_not_removed),
+                TEST(a_tap_is_up_isolated_and_its_uids),
+                TEST(ensuring_a_tap_again_keeps_it),
+                TEST(a_tap_of_another_owner_is_made_anew),
+                TEST(a_link_of_another_kind_in_the_taps_place_is_replaced),
+                TEST(a_tap_without_a_bridge_is_refused),
+                TEST(a_tap_that_cannot_be_set_up_does_not_stay),
+                TEST(removing_a_tap_may_be_repeated),
+                TEST(the_inventory_has_all_three_and_only_the_tap_is_a_vms),
+                TEST(the_lock_makes_others_wait),
+                TEST(without_a_directory_of_jails_there_is_no_lock),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,129 @@
+#include "common/strings.h"
+#include "helper/programs.h"
+#include "tests/unit/helper/fixture.h"
+
+typedef struct Found {
+        Fixture *fixture;
+        char firecracker[256], jailer[256];
+        Config config;
+        Programs programs;
+} Found;
+
+static int setup(void **state) {
+        Found *found = calloc(1, sizeof(*found));
+        void *fixture = NULL;
+
+        assert_non_null(found);
+        assert_int_equal(fixture_setup(&fixture), 0);
+        found->fixture = fixture;
+        fixture_write(fixture, "firecracker", "");
+        fixture_write(fixture, "jailer", "");
+        fixture_path(fixture, "firecracker", found->firecracker, sizeof(found->firecracker));
+        fixture_path(fixture, "jailer", found->jailer, sizeof(found->jailer));
+        assert_int_equal(chmod(found->firecracker, 0755), 0);
+        assert_int_equal(chmod(found->jailer, 0755), 0);
+        found->config = config_default;
+        found->config.firecracker = found->firecracker;
+        found->config.jailer = found->jailer;
+        *state = found;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Found *found = *state;
+        void *fixture = found->fixture;
+
+        fixture_teardown(&fixture);
+        free(found);
+        return 0;
+}
+
+static int find(Found *found) {
+        return programs_find(&found->config, getuid(), &found->programs, &found->fixture->error);
+}
+
+static void the_configured_programs_are_taken(void **state) {
+        Found *found = *state;
+
+        assert_int_equal(find(found), 0);
+        assert_string_equal(found->programs.firecracker, found->firecracker);
+        assert_string_equal(found->programs.jailer, found->jailer);
+}
+
+static void a_program_that_is_missing_is_unavailable_with_a_hint(void **state) {
+        Found *found = *state;
+
+        assert_int_equal(unlink(found->jailer), 0);
+        assert_int_equal(find(found), -ENOENT);
+        assert_int_equal(found->fixture->error.kind, ERROR_UNAVAILABLE);
+        assert_non_null(found->fixture->error.hint);
+}
+
+static void a_program_that_others_can_write_is_refused(void **state) {
+        Found *found = *state;
+
+        assert_int_equal(chmod(found->firecracker, 0775), 0);
+        assert_int_equal(find(found), -EPERM);
+        assert_non_null(strstr(found->fixture->error.message, "writable"));
+}
+
+static void a_program_of_somebody_else_is_refused(void **state) {
+        Found *found = *state;
+
+        assert_int_equal(programs_find(&found->config, getuid() + 1, &found->programs,
+                                       &found->fixture->error),
+                         -EPERM);
+        assert_non_null(strstr(found->fixture->error.message, "belongs to uid"));
+}
+
+static void a_directory_is_no_program(void **state) {
+        Found *found = *state;
+
+        found->config.jailer = found->fixture->root;
+        assert_int_equal(find(found), -EPERM);
+        assert_non_null(strstr(found->fixture->error.message, "not a regular file"));
+}
+
+static void a_program_that_cannot_be_run_is_refused(void **state) {
+        Found *found = *state;
+
+        assert_int_equal(chmod(found->jailer, 0644), 0);
+        assert_int_equal(find(found), -EPERM);
+        assert_non_null(strstr(found->fixture->error.message, "not executable"));
+}
+
+static void a_link_is_followed_to_the_file_itself(void **state) {
+        Found *found = *state;
+        char link[256];
+
+        fixture_path(found->fixture, "link", link, sizeof(link));
+        assert_int_equal(symlink(found->jailer, link), 0);
+        found->config.jailer = link;
+        assert_int_equal(find(found), 0);
+        assert_string_equal(found->programs.jailer, found->jailer);
+}
+
+static void firecracker_by_another_name_is_refused_with_a_hint(void **state) {
+        Found *found = *state;
+
+        found->config.firecracker = found->jailer;
+        assert_int_equal(find(found), -EINVAL);
+        assert_non_null(found->fixture->error.hint);
+}
+
+#define PROGRAMS_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                PROGRAMS_TEST(the_configured_programs_are_taken),
+                PROGRAMS_TEST(a_program_that_is_missing_is_unavailable_with_a_hint),
+                PROGRAMS_TEST(a_program_that_others_can_write_is_refused),
+                PROGRAMS_TEST(a_program_of_somebody_else_is_refused),
+                PROGRAMS_TEST(a_directory_is_no_program),
+                PROGRAMS_TEST(a_program_that_cannot_be_run_is_refused),
+                PROGRAMS_TEST(a_link_is_followed_to_the_file_itself),
+                PROGRAMS_TEST(firecracker_by_another_name_is_refused_with_a_hint),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
