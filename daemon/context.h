@@ -1,11 +1,31 @@
 #pragma once
 /* What the handlers of all interfaces work with; made and owned by the manager. */
 
+#include <systemd/sd-event.h>
+
+#include "common/config.h"
 #include "common/install.h"
+#include "daemon/events.h"
+#include "daemon/image.h"
+#include "daemon/kernel.h"
+#include "daemon/operation.h"
 #include "daemon/pool.h"
+#include "daemon/store.h"
+
+typedef struct Vms Vms;
 
 typedef struct DaemonContext {
-        const char *root_socket; /* BANGERD_ROOT_SOCKET outside tests */
+        const char *root_socket;   /* BANGERD_ROOT_SOCKET outside tests */
+        const char *worker_socket; /* of banger-worker.socket */
+        const char *state_dir;     /* BANGER_STATE_DIR outside tests */
         InstallConf install;
+        Config config;
+        sd_event *event;
         Pool *pool;
+        Store *store;
+        EventBus *events;
+        Operations *operations;
+        Images *images;
+        Kernels *kernels;
+        Vms *vms;
 } DaemonContext;

@@ -3,6 +3,6 @@
 #include "common/varlink-server.h"
 
 extern const Interface *const daemon_interfaces[]; /* NULL-terminated */
-extern const VarlinkMethod daemon_methods[];
-extern const size_t daemon_n_methods;
+/* The rows of all interfaces, as one allocated array. -ENOMEM. */
+int daemon_methods_make(VarlinkMethod **ret, size_t *ret_n);
 extern const VarlinkHooks daemon_hooks;

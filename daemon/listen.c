@@ -22,13 +22,22 @@ int listen_take(int first_fd, int n_fds, char *const *names, DaemonSockets *ret,
         size_t n_unknown = 0;
         int r = 0;
 
+        sockets.kept = calloc((size_t) n_fds + 1, sizeof(*sockets.kept));
         for (int i = 0; i < n_fds; i++) {
-                if (!string_equal(names[i], "varlink") || sockets.varlink >= 0) {
+                KeptFd *kept = sockets.kept ? &sockets.kept[sockets.n_kept] : NULL;
+
+                if (string_equal(names[i], "varlink") && sockets.varlink < 0)
+                        sockets.varlink = first_fd + i;
+                else if (kept && vm_keep_parse(names[i], &kept->id, &kept->role)) {
+                        kept->fd = first_fd + i;
+                        sockets.n_kept++;
+                } else {
                         close_fd(first_fd + i);
                         n_unknown++;
-                } else
-                        sockets.varlink = first_fd + i;
+                }
         }
+        if (!sockets.kept)
+                return error_set_errno(reterr, ENOMEM, "cannot take systemd's sockets");
         if (sockets.varlink < 0) {
                 r = error_set(reterr, ERROR_USAGE, EINVAL, "got no socket from systemd");
                 return error_set_hint(reterr, r, "run: systemctl start bangerd.socket");
@@ -36,11 +45,15 @@ int listen_take(int first_fd, int n_fds, char *const *names, DaemonSockets *ret,
         r = check_listener(sockets.varlink, reterr);
         if (r < 0)
                 return r;
-        *ret = (DaemonSockets) {.varlink = steal_fd(&sockets.varlink)};
+        *ret = steal_struct(sockets, DAEMON_SOCKETS_INIT);
         *ret_n_unknown = n_unknown;
         return 0;
 }
 
 void daemon_sockets_close(DaemonSockets *sockets) {
-        sockets->varlink = close_fd(sockets->varlink);
+        close_fd(sockets->varlink);
+        for (size_t i = 0; i < sockets->n_kept; i++)
+                close_fd(sockets->kept[i].fd);
+        free(sockets->kept);
+        *sockets = DAEMON_SOCKETS_INIT;
 }

@@ -1,9 +1,12 @@
 #pragma once
 /* The descriptors that systemd passes, by name. */
 #include "common/error.h"
+#include "daemon/vm-keep.h"
 
 typedef struct DaemonSockets {
         int varlink; /* bangerd.socket; owned */
+        KeptFd *kept; /* of VMs, from before a restart; owned */
+        size_t n_kept;
 } DaemonSockets;
 
 #define DAEMON_SOCKETS_INIT ((DaemonSockets) {.varlink = -1})

@@ -67,7 +67,10 @@ static int run(Error *reterr) {
         const ManagerConfig config = {
                 .install_conf = BANGER_INSTALL_CONF,
                 .install_conf_uid = 0,
+                .conf = BANGER_CONF,
                 .root_socket = BANGERD_ROOT_SOCKET,
+                .worker_socket = BANGER_WORKER_SOCKET,
+                .state_dir = BANGER_STATE_DIR,
                 .uid = getuid(),
                 .clients_max = 128,
                 .stall_timeout_usec = 10 * USEC_PER_SEC,

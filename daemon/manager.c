@@ -4,11 +4,14 @@
 #include <systemd/sd-daemon.h>
 
 #include "common/clock.h"
+#include "common/log.h"
+#include "common/strings.h"
 #include "common/varlink-event.h"
 #include "common/version.h"
-#include "daemon/context.h"
 #include "daemon/dispatch.h"
+#include "daemon/firecracker.h"
 #include "daemon/manager.h"
+#include "daemon/vm.h"
 
 /* What a stop waits for calls under way, and for connections that were taken but have not spoken. */
 #define DRAIN_USEC USEC_PER_SEC
@@ -19,6 +22,8 @@ struct Manager {
         sd_event_source *sigterm, *sigint;
         sd_event_source *drained, *drain_timer; /* while it stops */
         DaemonContext context;
+        DaemonSockets sockets; /* until they are in use */
+        VarlinkMethod *methods;
         VarlinkServerConfig server_config;
         VarlinkServer *server;
         VarlinkListenerConfig listener_config;
@@ -33,8 +38,9 @@ static void manager_cleanup(Manager **manager) {
 static int on_turn(_unused_ sd_event_source *source, void *userdata) {
         const Manager *manager = userdata;
 
-        return varlink_listener_n_clients(manager->listener) == 0 ? sd_event_exit(manager->event, 0)
-                                                                  : 0;
+        return !manager->listener || varlink_listener_n_clients(manager->listener) == 0
+                       ? sd_event_exit(manager->event, 0)
+                       : 0;
 }
 
 static int on_drain_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec,
@@ -47,7 +53,7 @@ static int on_drain_timer(_unused_ sd_event_source *source, _unused_ uint64_t us
 static int manager_drain(Manager *manager) {
         int r;
 
-        r = varlink_listener_stop_accepting(manager->listener);
+        r = manager->listener ? varlink_listener_stop_accepting(manager->listener) : 0;
         if (r < 0)
                 return r;
         r = sd_event_add_time_relative(manager->event, &manager->drain_timer, CLOCK_MONOTONIC,
@@ -110,17 +116,21 @@ static int manager_make_loop(Manager *manager) {
         return sd_event_add_signal(manager->event, &manager->sigint, SIGINT, on_signal, manager);
 }
 
-static int manager_make_server(Manager *manager, DaemonSockets *sockets) {
+static int manager_make_server(Manager *manager) {
+        size_t n_methods;
         int r;
 
+        r = daemon_methods_make(&manager->methods, &n_methods);
+        if (r < 0)
+                return r;
         manager->server_config = (VarlinkServerConfig) {
                 .vendor = "banger",
                 .product = "bangerd",
                 .version = banger_version,
                 .url = BANGER_URL,
                 .interfaces = daemon_interfaces,
-                .methods = daemon_methods,
-                .n_methods = daemon_n_methods,
+                .methods = manager->methods,
+                .n_methods = n_methods,
                 .hooks = &daemon_hooks,
                 .limits = &varlink_limits_daemon,
                 .userdata = &manager->context,
@@ -131,11 +141,74 @@ static int manager_make_server(Manager *manager, DaemonSockets *sockets) {
                 .authorize = authorize,
                 .userdata = manager,
         };
-        r = varlink_server_new(&manager->server_config, &manager->server);
+        return varlink_server_new(&manager->server_config, &manager->server);
+}
+
+/* Which VMs run is known now: whoever has connected meanwhile is served. */
+static void on_recovered(void *userdata) {
+        Manager *manager = userdata;
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r;
+
+        r = varlink_listener_new(manager->event, manager->server,
+                                 steal_fd(&manager->sockets.varlink), &manager->listener_config,
+                                 &manager->listener);
+        if (r < 0) {
+                (void) error_set_errno(&error, -r, "cannot serve the socket");
+                log_error(LOG_ERR, NULL, &error, "cannot start");
+                (void) sd_event_exit(manager->event, r);
+                return;
+        }
+        (void) sd_notify(0, "READY=1");
+}
+
+static int manager_read_config(Manager *manager, Error *reterr) {
+        const ManagerConfig *config = manager->config;
+        int r;
+
+        r = install_conf_read(config->install_conf, config->install_conf_uid,
+                              &manager->context.install, reterr);
         if (r < 0)
                 return r;
-        return varlink_listener_new(manager->event, manager->server, steal_fd(&sockets->varlink),
-                                    &manager->listener_config, &manager->listener);
+        r = manager_check_owner(manager, reterr);
+        if (r < 0)
+                return r;
+        return config_read(config->conf, config->install_conf_uid, &manager->context.config,
+                           reterr);
+}
+
+/* What the handlers work with; the pool comes before what uses it. */
+static int manager_load(Manager *manager, Error *reterr) {
+        DaemonContext *context = &manager->context;
+        _cleanup_free_ char *db = string_format("%s/db", context->state_dir);
+        int r;
+
+        r = db ? firecracker_initialize() : -ENOMEM;
+        if (r >= 0)
+                r = event_bus_new(&context->events);
+        if (r >= 0)
+                r = operations_new(context->events, &context->operations);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot start");
+        r = store_open(db, &context->store, reterr);
+        if (r >= 0)
+                r = images_new(context->store, context->state_dir, &context->images, reterr);
+        if (r >= 0)
+                r = kernels_new(context->store, context->state_dir, &context->kernels, reterr);
+        return r < 0 ? r : vms_new(context, &context->vms, reterr);
+}
+
+static int manager_recover(Manager *manager, Error *reterr) {
+        DaemonSockets *sockets = &manager->sockets;
+        int r;
+
+        r = vms_recover(manager->context.vms, &manager->context, sockets->kept, sockets->n_kept,
+                        on_recovered, manager);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot look at what runs");
+        sockets->kept = NULL;
+        sockets->n_kept = 0;
+        return 0;
 }
 
 int manager_new(const ManagerConfig *config, DaemonSockets *sockets_taken, Manager **ret,
@@ -148,29 +221,34 @@ int manager_new(const ManagerConfig *config, DaemonSockets *sockets_taken, Manag
         if (!manager)
                 return error_set_errno(reterr, ENOMEM, "cannot start");
         manager->config = config;
+        manager->sockets = steal_struct(sockets, DAEMON_SOCKETS_INIT);
         manager->context.root_socket = config->root_socket;
-        r = install_conf_read(config->install_conf, config->install_conf_uid,
-                              &manager->context.install, reterr);
-        if (r < 0)
-                return r;
-        r = manager_check_owner(manager, reterr);
+        manager->context.worker_socket = config->worker_socket;
+        manager->context.state_dir = config->state_dir;
+        r = manager_read_config(manager, reterr);
         if (r < 0)
                 return r;
         r = manager_make_loop(manager);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot make the event loop");
+        manager->context.event = manager->event;
         r = pool_new(manager->event, config->n_threads, config->queue_max, &manager->context.pool);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start the worker threads");
-        r = manager_make_server(manager, &sockets);
+        r = manager_load(manager, reterr);
+        if (r < 0)
+                return r;
+        r = manager_make_server(manager);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot serve the socket");
+        r = manager_recover(manager, reterr);
+        if (r < 0)
+                return r;
         *ret = steal_ptr(manager);
         return 0;
 }
 
 int manager_run(Manager *manager) {
-        (void) sd_notify(0, "READY=1");
         return sd_event_loop(manager->event);
 }
 
@@ -180,14 +258,25 @@ Manager *manager_free(Manager *manager) {
         /* Clients first, so that the results of the last jobs are answered into nothing; the server
          * last of the three, for calls point to it. */
         varlink_listener_free(manager->listener);
-        pool_free(manager->context.pool);
+        if (manager->context.operations)
+                operation_cancel_all(manager->context.operations);
+        manager->context.pool = pool_free(manager->context.pool);
         varlink_server_free(manager->server);
+        vms_free(manager->context.vms);
+        images_free(manager->context.images);
+        kernels_free(manager->context.kernels);
+        operations_free(manager->context.operations);
+        event_bus_free(manager->context.events);
+        store_free(manager->context.store);
+        daemon_sockets_close(&manager->sockets);
+        free(manager->methods);
         sd_event_source_unref(manager->sigterm);
         sd_event_source_unref(manager->sigint);
         sd_event_source_unref(manager->drained);
         sd_event_source_unref(manager->drain_timer);
         sd_event_unref(manager->event);
         install_conf_clear(&manager->context.install);
+        config_clear(&manager->context.config);
         free(manager);
         return NULL;
 }

@@ -10,7 +10,10 @@ typedef struct Manager Manager;
 typedef struct ManagerConfig {
         const char *install_conf;  /* BANGER_INSTALL_CONF outside tests */
         uid_t install_conf_uid;    /* whose file that must be: 0 outside tests */
+        const char *conf;          /* BANGER_CONF outside tests, with the same owner */
         const char *root_socket;   /* BANGERD_ROOT_SOCKET outside tests */
+        const char *worker_socket; /* BANGER_WORKER_SOCKET outside tests */
+        const char *state_dir;     /* BANGER_STATE_DIR outside tests */
         uid_t uid;                 /* whom the daemon serves besides root: itself */
         size_t clients_max;
         uint64_t stall_timeout_usec;

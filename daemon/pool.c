@@ -12,6 +12,7 @@
 typedef struct Item Item;
 struct Item {
         PoolJob job;
+        void (*posted)(void *userdata); /* instead of a job's done */
         int r;
         Item *next;
 };
@@ -98,7 +99,10 @@ static void pool_deliver(Pool *pool) {
         pool->finished = (Queue) {};
         (void) pthread_mutex_unlock(&pool->lock);
         while ((item = queue_pop(&finished))) {
-                item->job.done(item->r, item->job.userdata);
+                if (item->posted)
+                        item->posted(item->job.userdata);
+                else
+                        item->job.done(item->r, item->job.userdata);
                 free(item);
         }
 }
@@ -176,6 +180,19 @@ int pool_submit(Pool *pool, const PoolJob *job) {
         if (r < 0)
                 free(item);
         return r;
+}
+
+int pool_post(Pool *pool, void (*fn)(void *userdata), void *userdata) {
+        Item *item = malloc(sizeof(*item));
+
+        if (!item)
+                return -ENOMEM;
+        *item = (Item) {.posted = fn, .job.userdata = userdata};
+        (void) pthread_mutex_lock(&pool->lock);
+        queue_push(&pool->finished, item);
+        (void) pthread_mutex_unlock(&pool->lock);
+        pool_wake_loop(pool);
+        return 0;
 }
 
 Pool *pool_free(Pool *pool) {

@@ -16,6 +16,9 @@ typedef struct PoolJob {
 int pool_new(sd_event *event, size_t n_threads, size_t queue_max, Pool **ret);
 /* -EBUSY when the queue is full; then done is not called. Called from the loop's thread. */
 int pool_submit(Pool *pool, const PoolJob *job);
+/* Has fn run in the loop, before the `done` of the job that posts it and in the order of posting; for
+ * progress. Called from a job. -ENOMEM, and then fn does not run. */
+int pool_post(Pool *pool, void (*fn)(void *userdata), void *userdata);
 /* Waits for the jobs that run, drops those that wait (done gets -ECANCELED), delivers all results.
  * A done function that submits then gets -ESHUTDOWN. */
 Pool *pool_free(Pool *pool);

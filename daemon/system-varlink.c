@@ -7,9 +7,9 @@
 #include "common/clock.h"
 #include "common/version.h"
 #include "daemon/component.h"
-#include "daemon/context.h"
 #include "daemon/root-stub.h"
 #include "daemon/system-varlink.h"
+#include "daemon/vm.h"
 
 /* Long enough for a helper that systemd has yet to start. */
 #define HELPER_TIMEOUT_USEC (2 * USEC_PER_SEC)
@@ -55,6 +55,7 @@ static int status_fill(const StatusRequest *request, int r, SystemStatus *status
         if (!components)
                 return -ENOMEM;
         status->components = (Objects) {.items = components, .n_items = 2};
+        vms_count(request->context->vms, &status->vms_running, &status->vms_total);
         if (gethostname(host, sizeof(host)) < 0)
                 return -errno;
         status->host = strdup(host);

@@ -1,3 +1,4 @@
+#include <ftw.h>
 #include <sys/stat.h>
 
 #include "common/api-system.h"
@@ -9,7 +10,7 @@
 
 /* A daemon that runs as a process, and its helper. */
 typedef struct Running {
-        char directory[64], conf[96], socket[96], root_socket[96];
+        char directory[64], conf[96], socket[96], root_socket[96], state_dir[96];
         ManagerConfig config;
         pid_t daemon, helper;
         SystemStatus status;
@@ -27,6 +28,22 @@ static void write_conf(const Running *running, uid_t uid, const char *version) {
         assert_int_equal(fclose(file), 0);
 }
 
+static int remove_one(const char *path, _unused_ const struct stat *status, _unused_ int type,
+                      _unused_ struct FTW *place) {
+        return remove(path);
+}
+
+/* As the installation lays it. */
+static void make_state(const char *path) {
+        static const char *const directories[] = {"", "/db", "/images", "/kernels", "/vms"};
+        char directory[128];
+
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                (void) snprintf(directory, sizeof(directory), "%s%s", path, directories[i]);
+                assert_int_equal(mkdir(directory, 0700), 0);
+        }
+}
+
 static int setup(void **state) {
         Running *running = calloc(1, sizeof(*running));
 
@@ -38,8 +55,14 @@ static int setup(void **state) {
         (void) snprintf(running->socket, sizeof(running->socket), "%s/sock", running->directory);
         (void) snprintf(running->root_socket, sizeof(running->root_socket), "%s/root.sock",
                         running->directory);
+        (void) snprintf(running->state_dir, sizeof(running->state_dir), "%s/state",
+                        running->directory);
+        make_state(running->state_dir);
         write_conf(running, getuid(), banger_version);
         running->config = (ManagerConfig) {
+                .conf = "/nonexistent",
+                .worker_socket = "/nonexistent",
+                .state_dir = running->state_dir,
                 .install_conf = running->conf,
                 .install_conf_uid = getuid(),
                 .root_socket = running->root_socket,
@@ -58,10 +81,7 @@ static int teardown(void **state) {
 
         process_stop(running->daemon);
         process_stop(running->helper);
-        (void) unlink(running->conf);
-        (void) unlink(running->socket);
-        (void) unlink(running->root_socket);
-        (void) rmdir(running->directory);
+        (void) nftw(running->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
         schema_clear(&system_status_schema, &running->status);
         error_clear(&running->error);
         free(running);

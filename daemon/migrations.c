@@ -1,0 +1,90 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/strings.h"
+#include "daemon/migrations.h"
+
+/* An image or kernel that a VM uses cannot go; the history of its starts goes with an image. */
+static const char version_1[] =
+        "CREATE TABLE images ("
+        "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, size_bytes INTEGER NOT NULL,"
+        "  has_init INTEGER NOT NULL, created_s INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE kernels ("
+        "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, release TEXT NOT NULL,"
+        "  size_bytes INTEGER NOT NULL, has_modules INTEGER NOT NULL, is_default INTEGER NOT NULL,"
+        "  created_s INTEGER NOT NULL) STRICT;"
+        "CREATE UNIQUE INDEX kernels_default ON kernels (is_default) WHERE is_default = 1;"
+        "CREATE TABLE vms ("
+        "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+        "  image TEXT NOT NULL REFERENCES images, kernel TEXT NOT NULL REFERENCES kernels,"
+        "  vcpus INTEGER NOT NULL, memory_mib INTEGER NOT NULL, last_slot INTEGER NOT NULL,"
+        "  created_s INTEGER NOT NULL, ephemeral INTEGER NOT NULL, broken INTEGER NOT NULL,"
+        "  reason TEXT) STRICT;"
+        "CREATE INDEX vms_image ON vms (image);"
+        "CREATE INDEX vms_kernel ON vms (kernel);"
+        "CREATE TABLE boots ("
+        "  id INTEGER PRIMARY KEY, vm TEXT NOT NULL,"
+        "  image TEXT NOT NULL REFERENCES images ON DELETE CASCADE, at_s INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX boots_image ON boots (image);"
+        "CREATE TABLE boot_stages ("
+        "  boot INTEGER NOT NULL REFERENCES boots ON DELETE CASCADE, stage TEXT NOT NULL,"
+        "  elapsed_us INTEGER NOT NULL, PRIMARY KEY (boot, stage)) STRICT;";
+
+const char *const store_migrations[] = {version_1};
+const size_t store_n_migrations = ELEMENTSOF(store_migrations);
+
+static int take_integer(const DatabaseRow *row, void *userdata) {
+        *(int64_t *) userdata = database_row_integer(row, 0);
+        return 0;
+}
+
+static int take_dangling(const DatabaseRow *row, void *userdata) {
+        (void) row;
+        (void) userdata;
+        return -EUCLEAN;
+}
+
+static int migrate(Database *database, const char *migration, size_t version, Error *reterr) {
+        char set_version[64];
+        int r = database_begin(database, reterr);
+
+        if (r < 0)
+                return r;
+        (void) snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %zu", version);
+        r = database_run_script(database, migration, reterr);
+        if (r >= 0) {
+                r = database_run(database, "PRAGMA foreign_key_check", NULL, 0, take_dangling, NULL,
+                                 reterr);
+                if (r == -EUCLEAN)
+                        (void) error_set(reterr, ERROR_FAILED, EUCLEAN,
+                                         "a reference would lead nowhere");
+        }
+        if (r >= 0)
+                r = database_run_script(database, set_version, reterr);
+        r = database_end(database, r, reterr);
+        return r < 0 ? error_prepend(reterr, r, "cannot bring the store to version %zu", version)
+                     : 0;
+}
+
+int migrations_run(Database *database, const char *const *migrations, size_t n_migrations,
+                   Error *reterr) {
+        int64_t version = 0;
+        int r = database_run(database, "PRAGMA user_version", NULL, 0, take_integer, &version,
+                             reterr);
+
+        if (r < 0)
+                return r;
+        if (version < 0 || (uint64_t) version > n_migrations) {
+                r = error_set(reterr, ERROR_UNAVAILABLE, EOVERFLOW,
+                              "the store has version %" PRId64 ", this bangerd knows up to %zu",
+                              version, n_migrations);
+                return error_set_hint(reterr, r, "install a newer banger");
+        }
+        for (size_t i = (size_t) version; i < n_migrations; i++) {
+                r = migrate(database, migrations[i], i + 1, reterr);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

@@ -1,0 +1,260 @@
+/* What the steps of a start do for real. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+
+#include "common/clock.h"
+#include "common/strings.h"
+#include "daemon/firecracker.h"
+#include "daemon/root-stub.h"
+#include "daemon/start.h"
+
+/* For a verb of the helper that itself waits for nothing longer than udev or systemd. */
+#define HELPER_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define SOCKET_TIMEOUT_MS 20000
+#define KILL_TIMEOUT_MS 10000
+#define VMM_TIMEOUT_USEC (20 * USEC_PER_SEC)
+/* Nested software emulation takes 3 s; a slow disk with a journal to replay some more. */
+#define READY_TIMEOUT_USEC (120 * USEC_PER_SEC)
+
+static uint64_t helper_deadline(void) {
+        return clock_monotonic_usec() + HELPER_TIMEOUT_USEC;
+}
+
+static int size_cow(int fd, int64_t bytes, Error *reterr) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at the disk");
+        /* What has a size has a content, too: the root as the last run left it. */
+        if (st.st_size > 0)
+                return 0;
+        if (ftruncate(fd, bytes) < 0)
+                return error_set_errno(reterr, errno, "cannot size the disk");
+        return fsync(fd) < 0 ? error_set_errno(reterr, errno, "cannot write the disk") : 0;
+}
+
+static int make_disk(Start *start, Error *reterr) {
+        _cleanup_free_ char *directory = string_format("%s/vms/%s", start->state_dir,
+                                                       start->id.text);
+        _cleanup_close_ int dir_fd = -1, fd = -1;
+
+        if (!directory)
+                return error_set_errno(reterr, ENOMEM, "cannot make the disk");
+        if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+                return error_set_errno(reterr, errno, "cannot make %s", directory);
+        dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir_fd < 0)
+                return error_set_errno(reterr, errno, "cannot open %s", directory);
+        fd = openat(dir_fd, "root.cow", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return error_set_errno(reterr, errno, "cannot make %s/root.cow", directory);
+        return size_cow(fd, start_cow_bytes(start->image_bytes), reterr);
+}
+
+static int disk_attach(Start *start, Error *reterr) {
+        const RootDiskAttach disk = {.vm = start->id.text, .image = start->image.text};
+
+        return root_disk_attach(start->root_socket, helper_deadline(), &disk, reterr);
+}
+
+static int disk_detach(Start *start, Error *reterr) {
+        const RootVmRef vm = {.vm = start->id.text};
+
+        return root_disk_detach(start->root_socket, helper_deadline(), &vm, reterr);
+}
+
+static int bridge_ensure(Start *start, Error *reterr) {
+        return root_bridge_ensure(start->root_socket, helper_deadline(), reterr);
+}
+
+static int tap_create(Start *start, Error *reterr) {
+        const RootVm vm = {.vm = start->id.text, .slot = start->slot};
+
+        return root_tap_create(start->root_socket, helper_deadline(), &vm, reterr);
+}
+
+static int tap_delete(Start *start, Error *reterr) {
+        const RootVmRef vm = {.vm = start->id.text};
+
+        return root_tap_delete(start->root_socket, helper_deadline(), &vm, reterr);
+}
+
+static int jail_make(Start *start, Error *reterr) {
+        const RootJailMake jail = {
+                .vm = start->id.text,
+                .slot = start->slot,
+                .kernel = start->kernel.text,
+        };
+
+        return root_jail_make(start->root_socket, helper_deadline(), &jail, &start->listener_fd,
+                              reterr);
+}
+
+static int jail_remove(Start *start, Error *reterr) {
+        const RootVmRef vm = {.vm = start->id.text};
+
+        return root_jail_remove(start->root_socket, helper_deadline(), &vm, reterr);
+}
+
+/* Bytes go through as they are: the guest's own terminal echoes and edits. */
+static int make_raw(int fd) {
+        struct termios settings;
+
+        if (tcgetattr(fd, &settings) < 0)
+                return -errno;
+        cfmakeraw(&settings);
+        return tcsetattr(fd, TCSANOW, &settings) < 0 ? -errno : 0;
+}
+
+static int open_console(Start *start, Error *reterr) {
+        int pipe_fds[2], r;
+
+        start->pty_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (start->pty_fd < 0 || grantpt(start->pty_fd) < 0 || unlockpt(start->pty_fd) < 0)
+                return error_set_errno(reterr, errno, "cannot open a terminal for the console");
+        /* By descriptor: no path below /dev/pts is looked up. */
+        start->pty_far_fd = ioctl(start->pty_fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (start->pty_far_fd < 0)
+                return error_set_errno(reterr, errno, "cannot open the console's far end");
+        r = make_raw(start->pty_far_fd);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot set the console up");
+        if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+                return error_set_errno(reterr, errno, "cannot make the log's pipe");
+        start->log_fd = pipe_fds[0];
+        start->log_far_fd = pipe_fds[1];
+        return 0;
+}
+
+static int launch(Start *start, Error *reterr) {
+        const RootLaunch request = {
+                .vm = start->id.text,
+                .slot = start->slot,
+                .vcpus = start->vcpus,
+                .memory_mib = start->memory_mib,
+        };
+
+        return root_launch(start->root_socket, helper_deadline(), &request, start->pty_far_fd,
+                           start->log_far_fd, reterr);
+}
+
+static int kill_unit(Start *start, Error *reterr) {
+        const RootStop stop = {
+                .vm = start->id.text,
+                .signal = ROOT_SIGNAL_KILL,
+                .timeout_ms = KILL_TIMEOUT_MS,
+        };
+
+        return root_stop(start->root_socket, helper_deadline(), &stop, reterr);
+}
+
+static int reap(Start *start, Error *reterr) {
+        const RootVmRef vm = {.vm = start->id.text};
+        RootReaped reaped = {};
+        int r;
+
+        r = root_reap(start->root_socket, helper_deadline(), &vm, &reaped, reterr);
+        if (r < 0)
+                return r;
+        schema_clear(&root_reaped_schema, &start->reaped);
+        start->reaped = reaped;
+        if (reaped.state == ROOT_UNIT_ACTIVE)
+                return error_set(reterr, ERROR_BUSY, EBUSY, "its unit still runs");
+        return 0;
+}
+
+static int wait_socket(Start *start, RootSocket which, int *ret_fd, Error *reterr) {
+        const RootSockets wanted = {
+                .vm = start->id.text,
+                .slot = start->slot,
+                .socket = (int) which,
+                .timeout_ms = SOCKET_TIMEOUT_MS,
+        };
+
+        return root_socket(start->root_socket, helper_deadline(), &wanted, ret_fd, reterr);
+}
+
+static int api_socket(Start *start, Error *reterr) {
+        return wait_socket(start, ROOT_SOCKET_API, &start->api_fd, reterr);
+}
+
+static int vsock_socket(Start *start, Error *reterr) {
+        return wait_socket(start, ROOT_SOCKET_VSOCK, &start->vsock_fd, reterr);
+}
+
+static int configure(Start *start, Error *reterr) {
+        FirecrackerConfig config = {
+                .vcpus = start->vcpus,
+                .memory_mib = start->memory_mib,
+                .cid = vm_slot_cid(start->slot),
+                .modules = start->has_modules,
+        };
+        VmNames names;
+        int r;
+
+        vm_names(&start->id, &names);
+        config.tap = names.tap;
+        config.mac = names.mac_text;
+        r = firecracker_new(start->api_fd, &start->vmm);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot reach Firecracker");
+        return firecracker_configure(start->vmm, &config, clock_monotonic_usec() + VMM_TIMEOUT_USEC,
+                                     reterr);
+}
+
+static int boot(Start *start, Error *reterr) {
+        int r = firecracker_boot(start->vmm, clock_monotonic_usec() + VMM_TIMEOUT_USEC, reterr);
+
+        start->vmm = firecracker_free(start->vmm);
+        return r;
+}
+
+/* A guest that gave up ends right after it: its message comes first. */
+static int wait_ready(Start *start, Error *reterr) {
+        const VmSignalBits any = VM_SIGNAL_AGENT | VM_SIGNAL_FAILED | VM_SIGNAL_ENDED;
+        _cleanup_free_ char *message = NULL;
+        int r;
+
+        r = vm_signal_wait(start->signal, any, operation_cancel_fd(start->operation),
+                           clock_monotonic_usec() + READY_TIMEOUT_USEC);
+        if (r == -ECANCELED)
+                return operation_check(start->operation, reterr);
+        if (r == -ETIMEDOUT)
+                return error_set(reterr, ERROR_TIMED_OUT, ETIMEDOUT,
+                                 "the guest's agent has not called within %llu s",
+                                 (unsigned long long) (READY_TIMEOUT_USEC / USEC_PER_SEC));
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot wait for the guest");
+        message = vm_signal_message(start->signal);
+        if (message)
+                return error_set(reterr, ERROR_FAILED, EIO, "the guest gave up: %s", message);
+        if ((r & VM_SIGNAL_ENDED) != 0)
+                return error_set(reterr, ERROR_FAILED, EIO,
+                                 "the VMM ended before the guest was ready");
+        return 0;
+}
+
+const StartOps start_ops = {
+        .check = start_check,
+        .make_disk = make_disk,
+        .disk_attach = disk_attach,
+        .disk_detach = disk_detach,
+        .bridge_ensure = bridge_ensure,
+        .tap_create = tap_create,
+        .tap_delete = tap_delete,
+        .jail_make = jail_make,
+        .jail_remove = jail_remove,
+        .open_console = open_console,
+        .launch = launch,
+        .kill = kill_unit,
+        .reap = reap,
+        .api_socket = api_socket,
+        .configure = configure,
+        .vsock_socket = vsock_socket,
+        .boot = boot,
+        .wait_ready = wait_ready,
+};

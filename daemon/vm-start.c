@@ -1,0 +1,353 @@
+/* The loop's side of a start: what the thread is given, what comes back while and after it runs. */
+#include <errno.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/strings.h"
+#include "daemon/vm-config.h"
+#include "daemon/vm-keep.h"
+#include "daemon/vm.h"
+
+#define TAIL_LINES 6
+#define TAIL_MAX 1000
+
+typedef struct StartJob {
+        Start start;
+        Vm *vm;            /* stays while its operation is under way */
+        VarlinkCall *call; /* a reference; NULL: nobody waits */
+        Error error;
+} StartJob;
+
+/* From the thread to the loop. */
+typedef struct StartNews {
+        StartJob *job;
+        StartStepIndex step;
+        bool ended;
+        int listener_fd, pty_fd, log_fd; /* made by this step, or -1 */
+} StartNews;
+
+static StartJob *start_job_free(StartJob *job) {
+        if (!job)
+                return NULL;
+        start_clear(&job->start);
+        varlink_call_unref(job->call);
+        error_clear(&job->error);
+        free(job);
+        return NULL;
+}
+
+static void start_job_cleanup(StartJob **job) {
+        start_job_free(*job);
+}
+
+static int on_hello(const HostHello *hello, GuestConfig *ret, void *userdata, Error *reterr) {
+        const Vm *vm = userdata;
+        const KernelRecord *kernel = kernels_find_id(vm->context->kernels, &vm->record.kernel);
+        const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
+
+        log_write(LOG_DEBUG, fields, "%s: agent %s calls%s", vm->record.name, hello->version,
+                  hello->again ? " again" : "");
+        return vm_config_fill(&vm->record.id, vm->record.name, vm->slot,
+                              kernel && kernel->has_modules, &vm->context->config, ret, reterr);
+}
+
+static void on_report(const HostReport *report, void *userdata) {
+        Vm *vm = userdata;
+        const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
+
+        switch ((GuestStage) report->stage) {
+        case GUEST_AGENT:
+                vm_signal_set(vm->signal, VM_SIGNAL_AGENT, NULL);
+                vm_raise_readiness(vm, VM_READINESS_AGENT);
+                break;
+        case GUEST_INIT:
+                vm_raise_readiness(vm, VM_READINESS_INIT);
+                break;
+        case GUEST_FAILED:
+                log_write(LOG_WARNING, fields, "%s: the guest gave up: %s", vm->record.name,
+                          report->message ? report->message : "");
+                vm_signal_set(vm->signal, VM_SIGNAL_FAILED,
+                              report->message ? report->message : "it did not say why");
+                break;
+        }
+}
+
+static void on_ended(void *userdata) {
+        Vm *vm = userdata;
+
+        vm_signal_set(vm->signal, VM_SIGNAL_ENDED, NULL);
+        /* An operation sees the signal itself. */
+        if (vm->state == VM_RUNNING && !vm->operation)
+                vm_ended(vm);
+}
+
+int vm_adopt_listener(Vm *vm, int listener_fd) {
+        const GuestChannelConfig config = {
+                .uid = vm_slot_uid(vm->slot),
+                .hello = on_hello,
+                .report = on_report,
+                .userdata = vm,
+        };
+
+        vm_keep(&vm->record.id, KEEP_LISTENER, listener_fd);
+        return guest_channel_new(vm->context->event, listener_fd, &config, &vm->channel);
+}
+
+int vm_adopt_console(Vm *vm, int pty_fd, int log_fd) {
+        const ConsoleConfig config = {.ended = on_ended, .userdata = vm};
+
+        vm_keep(&vm->record.id, KEEP_PTY, pty_fd);
+        vm_keep(&vm->record.id, KEEP_LOG, log_fd);
+        return console_new(vm->context->event, pty_fd, log_fd, &config, &vm->console);
+}
+
+static void on_news(void *userdata) {
+        StartNews *news = userdata;
+        StartJob *job = news->job;
+        Vm *vm = job->vm;
+        int r = 0;
+
+        if (news->listener_fd >= 0)
+                r = vm_adopt_listener(vm, news->listener_fd);
+        if (r >= 0 && news->log_fd >= 0)
+                r = vm_adopt_console(vm, news->pty_fd, news->log_fd);
+        /* Without these the guest can only time out. */
+        if (r < 0)
+                operation_cancel(vm->operation);
+        if (news->step == START_LAUNCH && news->ended)
+                vm_raise_readiness(vm, VM_READINESS_LAUNCHED);
+        vm_tell_stage(vm, job->call, start_steps[news->step].name, news->ended,
+                      news->ended ? job->start.elapsed_us[news->step] : 0);
+        free(news);
+}
+
+/* In the thread. */
+static void tell(Start *start, StartStepIndex step, bool ended) {
+        StartJob *job = start->userdata;
+        StartNews *news = malloc(sizeof(*news));
+
+        if (!news)
+                return;
+        *news = (StartNews) {
+                .job = job,
+                .step = step,
+                .ended = ended,
+                .listener_fd = -1,
+                .pty_fd = -1,
+                .log_fd = -1,
+        };
+        if (ended && step == START_JAIL)
+                news->listener_fd = steal_fd(&start->listener_fd);
+        if (ended && step == START_LAUNCH) {
+                news->pty_fd = steal_fd(&start->pty_fd);
+                news->log_fd = steal_fd(&start->log_fd);
+        }
+        if (pool_post(job->vm->context->pool, on_news, news) >= 0)
+                return;
+        close_fd(news->listener_fd);
+        close_fd(news->pty_fd);
+        close_fd(news->log_fd);
+        free(news);
+}
+
+static int start_job_run(void *userdata) {
+        StartJob *job = userdata;
+
+        return start_run(&job->start, &job->error);
+}
+
+/* What the VMM or the guest said last, where that may be the reason. */
+static void add_tail(const StartJob *job, int r, Error *error) {
+        const Console *console = job->vm->console;
+        _cleanup_free_ char *tail = NULL, *message = NULL;
+
+        if (!console || r == -ECANCELED || job->start.failed_step < START_SOCKETS)
+                return;
+        tail = ring_tail(job->start.failed_step == START_READY ? console_serial(console)
+                                                               : console_log(console),
+                         TAIL_LINES, TAIL_MAX);
+        if (!tail || *tail == '\0')
+                return;
+        message = string_format("%s; its last words: %s", error->message, tail);
+        if (!message)
+                return;
+        free(error->message);
+        error->message = steal_ptr(message);
+}
+
+static void start_succeeded(StartJob *job) {
+        Vm *vm = job->vm;
+        BootStage stages[_START_STEP_MAX];
+        int64_t now_s = (int64_t) (clock_realtime_usec() / USEC_PER_SEC);
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_free_ char *operation = strdup(operation_id(vm->operation));
+
+        for (size_t i = 0; i < _START_STEP_MAX; i++)
+                stages[i] = (BootStage) {start_steps[i].name, job->start.elapsed_us[i]};
+        if (store_add_boot(vm->context->store, &vm->record.id, &vm->record.image, now_s, stages,
+                           _START_STEP_MAX, &error) < 0)
+                log_error(LOG_WARNING, NULL, &error, "cannot keep the times of a start");
+        vm->vsock_fd = steal_fd(&job->start.vsock_fd);
+        vm->started_s = now_s;
+        vm_set_state(vm, VM_RUNNING);
+        vm_end(vm, 0, NULL);
+        vm_changed(vm);
+        vm_reply_progress(vm, steal_ptr(job->call), operation ? operation : "");
+        if ((vm_signal_get(vm->signal) & VM_SIGNAL_ENDED) != 0)
+                vm_ended(vm);
+}
+
+static void start_failed(StartJob *job, int r) {
+        Vm *vm = job->vm;
+        Error *error = &job->error;
+
+        /* Reads what has come in since. */
+        add_tail(job, r, error);
+        (void) error_prepend(error, r, "cannot start vm \"%s\"", vm->record.name);
+        (void) error_set_object(error, r, vm->record.name);
+        vm_release(vm);
+        vm_unkeep(&vm->record.id);
+        if (!job->start.undo_failed)
+                vm->slot = 0;
+        vm_set_state(vm, job->start.undo_failed ? VM_BROKEN : VM_STOPPED);
+        vm_set_reason(vm, job->start.undo_failed ? error->message : NULL);
+        vm_save(vm);
+        vm_end(vm, r, error);
+        vm_changed(vm);
+        if (job->call)
+                (void) varlink_call_fail(job->call, r, error);
+}
+
+static void start_job_done(int r, void *userdata) {
+        _cleanup_(start_job_cleanup) StartJob *job = userdata;
+        Vm *vm = job->vm;
+
+        if (r < 0)
+                start_failed(job, r);
+        else
+                start_succeeded(job);
+        vm_settle(vm);
+}
+
+static int count_others(Vm *vm, Start *start) {
+        VmList list;
+        VmInfo *items;
+        int r;
+
+        r = vms_list(vm->context->vms, &list);
+        if (r < 0)
+                return r;
+        items = list.vms.items;
+        start->others = calloc(list.vms.n_items + 1, sizeof(*start->others));
+        start->others_bytes = calloc(list.vms.n_items + 1, sizeof(*start->others_bytes));
+        r = start->others && start->others_bytes ? 0 : -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < list.vms.n_items; i++) {
+                const Vm *other = vms_find_id(vm->context->vms, items[i].id);
+                const ImageRecord *image;
+
+                if (other == vm || other->slot == 0)
+                        continue;
+                image = images_find_id(vm->context->images, &other->record.image);
+                start->others[start->n_others] = other->record.id;
+                start->others_bytes[start->n_others++] =
+                        image ? start_cow_bytes(image->size_bytes) : 0;
+        }
+        schema_clear(&vm_list_schema, &list);
+        return r;
+}
+
+int vm_prepare(const Vm *vm, Start *ret, Error *reterr) {
+        const DaemonContext *context = vm->context;
+        const ImageRecord *image = images_find_id(context->images, &vm->record.image);
+        const KernelRecord *kernel = kernels_find_id(context->kernels, &vm->record.kernel);
+
+        start_init(ret);
+        ret->id = vm->record.id;
+        ret->image = vm->record.image;
+        ret->kernel = vm->record.kernel;
+        ret->slot = vm->slot;
+        ret->vcpus = vm->record.vcpus;
+        ret->memory_mib = vm->record.memory_mib;
+        ret->image_bytes = image ? image->size_bytes : 0;
+        ret->has_modules = kernel && kernel->has_modules;
+        ret->root_socket = context->root_socket;
+        ret->state_dir = context->state_dir;
+        ret->firecracker = context->config.firecracker;
+        ret->operation = vm->operation;
+        ret->signal = vm->signal;
+        ret->name = strdup(vm->record.name);
+        return ret->name ? 0 : error_set_errno(reterr, ENOMEM, "cannot prepare");
+}
+
+static int check_startable(const Vm *vm, Error *reterr) {
+        int r;
+
+        if (vm->state == VM_STOPPED || vm->operation)
+                return 0; /* vm_begin() says what it is busy with */
+        if (vm->state == VM_BROKEN) {
+                r = error_set(reterr, ERROR_UNAVAILABLE, EUCLEAN, "vm \"%s\" is broken: %s",
+                              vm->record.name, vm->record.reason ? vm->record.reason : "");
+                (void) error_set_hint(reterr, r, "run: banger vm stop %s", vm->record.name);
+        } else
+                r = error_set(reterr, ERROR_ALREADY_EXISTS, EALREADY, "vm \"%s\" runs already",
+                              vm->record.name);
+        return error_set_object(reterr, r, vm->record.name);
+}
+
+/* On failure the VM is as it was, but for its operation. */
+static int submit(Vm *vm, VarlinkCall *call, Error *reterr) {
+        _cleanup_(start_job_cleanup) StartJob *job = calloc(1, sizeof(*job));
+        int r;
+
+        if (!job)
+                return error_set_errno(reterr, ENOMEM, "cannot start");
+        start_init(&job->start);
+        r = vm_signal_new(&vm->signal);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot start");
+        r = vm_take_slot(vm, reterr);
+        if (r < 0)
+                return r;
+        r = vm_prepare(vm, &job->start, reterr);
+        if (r < 0)
+                return r;
+        r = count_others(vm, &job->start);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot start");
+        /* Durable first: after a crash the slot says whose objects are left. */
+        r = store_put_vm(vm->context->store, &vm->record, reterr);
+        if (r < 0)
+                return r;
+        job->start.tell = tell;
+        job->start.userdata = job;
+        job->vm = vm;
+        job->call = call ? varlink_call_ref(call) : NULL;
+        r = pool_submit(vm->context->pool, &(PoolJob) {start_job_run, start_job_done, job});
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot start");
+        (void) steal_ptr(job);
+        return 0;
+}
+
+int vm_start(Vm *vm, VarlinkCall *call, Error *reterr) {
+        int r;
+
+        r = check_startable(vm, reterr);
+        if (r < 0)
+                return r;
+        r = vm_begin(vm, "io.banger.VM.Start", reterr);
+        if (r < 0)
+                return r;
+        r = submit(vm, call, reterr);
+        if (r < 0) {
+                vm->slot = 0;
+                vm_release(vm);
+                vm_end(vm, r, reterr);
+                return r;
+        }
+        vm_set_reason(vm, NULL);
+        vm_set_state(vm, VM_STARTING);
+        vm_changed(vm);
+        return 0;
+}

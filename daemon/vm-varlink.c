@@ -1,0 +1,93 @@
+#include "daemon/vm-varlink.h"
+
+#include <errno.h>
+
+#include "daemon/vm.h"
+
+static int reply_info(const Vm *vm, VarlinkCall *call, Error *reterr) {
+        VmInfo info;
+        int r;
+
+        r = vm_describe(vm, &info);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot describe the VM");
+        r = varlink_call_reply(call, &info);
+        schema_clear(&vm_info_schema, &info);
+        return r;
+}
+
+int vm_handle_create(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        DaemonContext *context = userdata;
+        Vm *vm;
+        int r;
+
+        r = vms_create(context->vms, parameters, &vm, reterr);
+        return r < 0 ? r : reply_info(vm, call, reterr);
+}
+
+int vm_handle_start(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const DaemonContext *context = userdata;
+        const VmRef *ref = parameters;
+        Vm *vm;
+        int r;
+
+        r = vms_find(context->vms, ref->vm, &vm, reterr);
+        return r < 0 ? r : vm_start(vm, call, reterr);
+}
+
+int vm_handle_stop(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const DaemonContext *context = userdata;
+        const VmStop *stop = parameters;
+        Vm *vm;
+        int r;
+
+        r = vms_find(context->vms, stop->vm, &vm, reterr);
+        if (r < 0)
+                return r;
+        return vm_stop(vm, "io.banger.VM.Stop", stop->force ? VM_STOP_FORCE : VM_STOP_ASK,
+                       stop->timeout_s, call, reterr);
+}
+
+int vm_handle_delete(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const DaemonContext *context = userdata;
+        const VmDelete *delete = parameters;
+        Vm *vm;
+        int r;
+
+        r = vms_find(context->vms, delete->vm, &vm, reterr);
+        return r < 0 ? r : vm_delete(vm, delete->force, call, reterr);
+}
+
+int vm_handle_list(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                   Error *reterr) {
+        const DaemonContext *context = userdata;
+        VmList list;
+        int r;
+
+        r = vms_list(context->vms, &list);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot list the VMs");
+        r = varlink_call_reply(call, &list);
+        schema_clear(&vm_list_schema, &list);
+        return r;
+}
+
+int vm_handle_show(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const DaemonContext *context = userdata;
+        const VmRef *ref = parameters;
+        Vm *vm;
+        int r;
+
+        r = vms_find(context->vms, ref->vm, &vm, reterr);
+        return r < 0 ? r : reply_info(vm, call, reterr);
+}
+
+int vm_handle_connect(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const DaemonContext *context = userdata;
+        const VmConnect *connect = parameters;
+        Vm *vm;
+        int r;
+
+        r = vms_find(context->vms, connect->vm, &vm, reterr);
+        return r < 0 ? r : vm_connect(vm, connect, call, reterr);
+}

@@ -1,0 +1,335 @@
+#include "daemon/vm.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/strings.h"
+#include "daemon/vm-config.h"
+
+/* Of an image's name, so that "-" and four digits of the id fit behind it. */
+#define NAME_STEM_MAX 35
+#define NAME_ID_DIGITS 4
+
+struct Vms {
+        DaemonContext *context;
+        Vm **items; /* by name */
+        size_t n_items;
+};
+
+static Vm *vm_free(Vm *vm) {
+        if (!vm)
+                return NULL;
+        vm_release(vm);
+        vm_check_waiters(vm);
+        varlink_call_unref(vm->delete_call);
+        vm_record_clear(&vm->record);
+        free(vm);
+        return NULL;
+}
+
+static void vm_cleanup(Vm **vm) {
+        vm_free(*vm);
+}
+
+/* Takes what the record owns, even on failure. */
+static int vm_new(DaemonContext *context, VmRecord *record_taken, Vm **ret) {
+        Vm *vm = calloc(1, sizeof(*vm));
+
+        if (!vm) {
+                vm_record_clear(record_taken);
+                return -ENOMEM;
+        }
+        vm->context = context;
+        vm->record = *record_taken;
+        *record_taken = (VmRecord) {};
+        vm->vsock_fd = -1;
+        vm->state = vm->record.broken ? VM_BROKEN : VM_STOPPED;
+        /* Until it is clean its addresses and uid are not free for another. */
+        if (vm->record.broken)
+                vm->slot = (unsigned) vm->record.last_slot;
+        *ret = vm;
+        return 0;
+}
+
+static int vms_insert(Vms *vms, Vm *vm) {
+        Vm **items = reallocarray(vms->items, vms->n_items + 1, sizeof(*items));
+        size_t at = 0;
+
+        if (!items)
+                return -ENOMEM;
+        vms->items = items;
+        while (at < vms->n_items && strcmp(items[at]->record.name, vm->record.name) < 0)
+                at++;
+        memmove(&items[at + 1], &items[at], (vms->n_items - at) * sizeof(*items));
+        items[at] = vm;
+        vms->n_items++;
+        return 0;
+}
+
+static int vms_load(Vms *vms, VmRecord *records, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_(vm_cleanup) Vm *vm = NULL;
+                int r;
+
+                r = vm_new(vms->context, &records[i], &vm);
+                if (r >= 0)
+                        r = vms_insert(vms, vm);
+                if (r < 0)
+                        return r;
+                (void) steal_ptr(vm);
+        }
+        return 0;
+}
+
+int vms_new(DaemonContext *context, Vms **ret, Error *reterr) {
+        Vms *vms = calloc(1, sizeof(*vms));
+        VmRecord *records = NULL;
+        size_t n = 0;
+        int r;
+
+        if (!vms)
+                return error_set_errno(reterr, ENOMEM, "cannot load the VMs");
+        vms->context = context;
+        r = store_load_vms(context->store, &records, &n, reterr);
+        if (r >= 0) {
+                r = vms_load(vms, records, n);
+                if (r < 0)
+                        (void) error_set_errno(reterr, -r, "cannot load the VMs");
+        }
+        for (size_t i = 0; i < n; i++)
+                vm_record_clear(&records[i]);
+        free(records);
+        if (r < 0) {
+                vms_free(vms);
+                return r;
+        }
+        *ret = vms;
+        return 0;
+}
+
+Vms *vms_free(Vms *vms) {
+        if (!vms)
+                return NULL;
+        for (size_t i = 0; i < vms->n_items; i++)
+                vm_free(vms->items[i]);
+        free(vms->items);
+        free(vms);
+        return NULL;
+}
+
+Vm *vms_find_id(const Vms *vms, const char *id) {
+        for (size_t i = 0; i < vms->n_items; i++)
+                if (strcmp(vms->items[i]->record.id.text, id) == 0)
+                        return vms->items[i];
+        return NULL;
+}
+
+int vms_find(const Vms *vms, const char *name_or_id, Vm **ret, Error *reterr) {
+        Vm *found = NULL;
+        int r;
+
+        for (size_t i = 0; !found && i < vms->n_items; i++)
+                if (strcmp(vms->items[i]->record.name, name_or_id) == 0)
+                        found = vms->items[i];
+        if (!found)
+                found = vms_find_id(vms, name_or_id);
+        if (found) {
+                *ret = found;
+                return 0;
+        }
+        r = error_set(reterr, ERROR_NOT_FOUND, ENOENT, "vm \"%s\" not found", name_or_id);
+        (void) error_set_object(reterr, r, name_or_id);
+        return error_set_hint(reterr, r, "run: banger vm list");
+}
+
+void vms_for_each(Vms *vms, void (*fn)(Vm *vm, void *userdata), void *userdata) {
+        for (size_t i = vms->n_items; i > 0; i--)
+                fn(vms->items[i - 1], userdata);
+}
+
+void vms_count(const Vms *vms, int64_t *ret_running, int64_t *ret_total) {
+        int64_t running = 0;
+
+        for (size_t i = 0; i < vms->n_items; i++)
+                running += vms->items[i]->state == VM_RUNNING;
+        *ret_running = running;
+        *ret_total = (int64_t) vms->n_items;
+}
+
+int vms_list(const Vms *vms, VmList *ret) {
+        VmInfo *items = calloc(vms->n_items ? vms->n_items : 1, sizeof(*items));
+        VmList list = {.vms = {.items = items}};
+
+        if (!items)
+                return -ENOMEM;
+        for (size_t i = 0; i < vms->n_items; i++) {
+                int r = vm_describe(vms->items[i], &items[i]);
+
+                if (r < 0) {
+                        schema_clear(&vm_list_schema, &list);
+                        return r;
+                }
+                list.vms.n_items++;
+        }
+        *ret = list;
+        return 0;
+}
+
+void vm_forget(Vm *vm) {
+        Vms *vms = vm->context->vms;
+        _cleanup_error_ Error error = ERROR_INIT;
+        const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
+        size_t at = 0;
+
+        while (at < vms->n_items && vms->items[at] != vm)
+                at++;
+        if (at < vms->n_items) {
+                memmove(&vms->items[at], &vms->items[at + 1],
+                        (vms->n_items - at - 1) * sizeof(*vms->items));
+                vms->n_items--;
+        }
+        if (store_delete_vm(vm->context->store, &vm->record.id, &error) < 0)
+                log_error(LOG_ERR, fields, &error, "cannot forget the VM");
+        event_bus_publish_object(vm->context->events, EVENT_VM_DELETED, &vm->record.id,
+                                 vm->record.name);
+        vm_free(vm);
+}
+
+char *vm_make_name(const char *image, const VmId *id) {
+        char stem[NAME_STEM_MAX + 1];
+        size_t n = 0;
+
+        for (const char *at = image; *at && n < NAME_STEM_MAX; at++) {
+                bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
+                bool digit = *at >= '0' && *at <= '9';
+
+                if (letter)
+                        stem[n++] = (char) (*at | 0x20); /* ASCII's lower case */
+                else if (n > 0)
+                        stem[n++] = digit ? *at : '-';
+        }
+        stem[n] = '\0';
+        return string_format("%s-%.*s", n > 0 ? stem : "vm", NAME_ID_DIGITS, id->text);
+}
+
+static int make_record(Vms *vms, const VmCreate *create, VmRecord *record, Error *reterr) {
+        const ImageRecord *image;
+        const KernelRecord *kernel;
+        int r;
+
+        r = images_find(vms->context->images, create->image, &image, reterr);
+        if (r < 0)
+                return r;
+        r = kernels_find(vms->context->kernels, create->kernel, &kernel, reterr);
+        if (r < 0)
+                return r;
+        r = vm_id_generate(&record->id);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot make an id");
+        record->name = create->name ? strdup(create->name)
+                                    : vm_make_name(image->name, &record->id);
+        if (!record->name)
+                return error_set_errno(reterr, ENOMEM, "cannot make a VM");
+        record->image = image->id;
+        record->kernel = kernel->id;
+        record->vcpus = create->vcpus;
+        record->memory_mib = create->memory_mib;
+        record->ephemeral = create->ephemeral;
+        record->created_s = (int64_t) (clock_realtime_usec() / USEC_PER_SEC);
+        return 0;
+}
+
+int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr) {
+        _cleanup_(vm_record_clear) VmRecord record = {};
+        _cleanup_(vm_cleanup) Vm *vm = NULL;
+        int r;
+
+        r = make_record(vms, create, &record, reterr);
+        if (r < 0)
+                return r;
+        r = vm_new(vms->context, &record, &vm);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot make a VM");
+        r = store_put_vm(vms->context->store, &vm->record, reterr);
+        if (r < 0)
+                return r;
+        r = vms_insert(vms, vm);
+        if (r < 0) {
+                (void) store_delete_vm(vms->context->store, &vm->record.id, NULL);
+                return error_set_errno(reterr, -r, "cannot make a VM");
+        }
+        *ret = steal_ptr(vm);
+        vm_changed(*ret);
+        return 0;
+}
+
+static char *copy_or_null(const char *text) {
+        return text ? strdup(text) : NULL;
+}
+
+int vm_describe(const Vm *vm, VmInfo *ret) {
+        const DaemonContext *context = vm->context;
+        const VmRecord *record = &vm->record;
+        const ImageRecord *image = images_find_id(context->images, &record->image);
+        const KernelRecord *kernel = kernels_find_id(context->kernels, &record->kernel);
+        VmInfo info = {
+                .id = strdup(record->id.text),
+                .name = strdup(record->name),
+                .image = strdup(image ? image->name : record->image.text),
+                .kernel = strdup(kernel ? kernel->name : record->kernel.text),
+                .state = (int) vm->state,
+                .readiness = (int) vm->readiness,
+                .vcpus = record->vcpus,
+                .memory_mib = record->memory_mib,
+                .slot = vm->slot,
+                .reason = copy_or_null(record->reason),
+                .created_s = record->created_s,
+                .started_s = vm->started_s,
+                .ephemeral = record->ephemeral,
+        };
+        int r = info.id && info.name && info.image && info.kernel ? 0 : -ENOMEM;
+
+        if (r >= 0 && vm->slot > 0)
+                r = vm_config_address(vm_slot_address(vm->slot, context->config.address,
+                                                      context->config.prefix),
+                                      &info.address);
+        if (r < 0) {
+                schema_clear(&vm_info_schema, &info);
+                return r;
+        }
+        *ret = info;
+        return 0;
+}
+
+unsigned vm_pick_slot(const bool *taken, unsigned preferred) {
+        if (preferred >= VM_SLOT_MIN && preferred <= VM_SLOT_MAX && !taken[preferred])
+                return preferred;
+        for (unsigned slot = VM_SLOT_MIN; slot <= VM_SLOT_MAX; slot++)
+                if (!taken[slot])
+                        return slot;
+        return 0;
+}
+
+int vm_take_slot(Vm *vm, Error *reterr) {
+        const Vms *vms = vm->context->vms;
+        const Config *config = &vm->context->config;
+        bool taken[VM_SLOT_MAX + 1] = {};
+        unsigned slot;
+        int r;
+
+        for (size_t i = 0; i < vms->n_items; i++)
+                taken[vms->items[i]->slot] = true;
+        for (unsigned i = VM_SLOT_MIN; i <= VM_SLOT_MAX; i++)
+                if (vm_slot_address(i, config->address, config->prefix) == 0)
+                        taken[i] = true;
+        slot = vm_pick_slot(taken, (unsigned) vm->record.last_slot);
+        if (slot == 0) {
+                r = error_set(reterr, ERROR_UNAVAILABLE, EMFILE, "as many VMs run as there can");
+                return error_set_hint(reterr, r, "stop one");
+        }
+        vm->slot = slot;
+        vm->record.last_slot = slot;
+        return 0;
+}

@@ -1,0 +1,112 @@
+#pragma once
+/* The VMs of this host: an index in memory, backed by the store. Lists are answered from it and
+ * never wait. Loop thread only; vm-*.c and stop.c are its parts. */
+
+#include "common/api-vm.h"
+#include "daemon/console.h"
+#include "daemon/context.h"
+#include "daemon/guest-channel.h"
+#include "daemon/start.h"
+#include "daemon/vm-keep.h"
+
+typedef struct Vm Vm;
+typedef struct VmWaiter VmWaiter;
+
+struct Vm {
+        DaemonContext *context;
+        VmRecord record;
+        VmState state;
+        VmReadiness readiness;
+        unsigned slot; /* 0: none; kept while a kernel object may be left */
+        int64_t started_s;
+        Operation *operation; /* what is under way on it, one at a time; NULL */
+        bool delete_wanted;   /* as soon as that has ended */
+        VarlinkCall *delete_call; /* who waits for that; NULL: nobody */
+
+        /* While it runs. */
+        VmSignal *signal;
+        GuestChannel *channel;
+        Console *console;
+        int vsock_fd; /* O_PATH */
+        VmWaiter *waiters; /* calls of Connect */
+};
+
+/* Reads the store; context and what it points to must outlive it. */
+int vms_new(DaemonContext *context, Vms **ret, Error *reterr);
+/* No operation may be under way: after the pool is gone. */
+Vms *vms_free(Vms *vms);
+
+/* By name or id. ERROR_NOT_FOUND with the hint where to look. */
+int vms_find(const Vms *vms, const char *name_or_id, Vm **ret, Error *reterr);
+Vm *vms_find_id(const Vms *vms, const char *id); /* NULL */
+/* The caller clears ret with vm_list_schema. -ENOMEM. */
+int vms_list(const Vms *vms, VmList *ret);
+void vms_count(const Vms *vms, int64_t *ret_running, int64_t *ret_total);
+int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr);
+/* Calls fn for each, which may forget the one it is given. */
+void vms_for_each(Vms *vms, void (*fn)(Vm *vm, void *userdata), void *userdata);
+/* Out of the index and of the store; tells subscribers; frees it. */
+void vm_forget(Vm *vm);
+
+/* The caller clears ret with vm_info_schema. -ENOMEM. */
+int vm_describe(const Vm *vm, VmInfo *ret);
+/* A name from the image's and the id, fit to be one; NULL for no memory. */
+char *vm_make_name(const char *image, const VmId *id);
+
+/* Begins the one operation: ERROR_BUSY naming the one under way. */
+int vm_begin(Vm *vm, const char *kind, Error *reterr);
+/* Ends it; error gets the operation's id. */
+void vm_end(Vm *vm, int r, Error *error);
+/* Carries out a deletion that was wanted while the operation went on; may free the VM. */
+void vm_settle(Vm *vm);
+/* Tells subscribers, and those who wait to connect. */
+void vm_changed(Vm *vm);
+void vm_set_state(Vm *vm, VmState state);
+void vm_raise_readiness(Vm *vm, VmReadiness readiness);
+/* Copied; NULL for none. */
+void vm_set_reason(Vm *vm, const char *reason);
+/* Writes the record; a failure is logged, for what happened has happened. */
+void vm_save(Vm *vm);
+/* A stage begins or ends: to subscribers and, where it has asked for it, the caller. */
+void vm_tell_stage(Vm *vm, VarlinkCall *call, const char *stage, bool finished, int64_t elapsed_us);
+/* The final reply of Start and Stop; drops the reference. */
+void vm_reply_progress(const Vm *vm, VarlinkCall *call, const char *operation);
+
+/* The lowest free slot, or the preferred one where that is free; 0: none. taken has an entry for
+ * each slot up to VM_SLOT_MAX. */
+unsigned vm_pick_slot(const bool *taken, unsigned preferred);
+/* ERROR_UNAVAILABLE when all are taken. */
+int vm_take_slot(Vm *vm, Error *reterr);
+
+/* vm-start.c. The call is answered when it is done; may be NULL. */
+int vm_start(Vm *vm, VarlinkCall *call, Error *reterr);
+/* Copies what the steps need to know. The caller clears ret with start_clear(). */
+int vm_prepare(const Vm *vm, Start *ret, Error *reterr);
+int vm_adopt_listener(Vm *vm, int listener_fd);          /* takes it */
+int vm_adopt_console(Vm *vm, int pty_fd, int log_fd);    /* takes both */
+/* Frees what it has while it runs. */
+void vm_release(Vm *vm);
+
+/* stop.c */
+typedef enum VmStopMode {
+        VM_STOP_ASK,   /* the guest, then by force */
+        VM_STOP_FORCE,
+        VM_STOP_ENDED, /* it has ended by itself: clean up */
+} VmStopMode;
+int vm_stop(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, VarlinkCall *call,
+            Error *reterr);
+/* The VMM is gone and nobody asked. */
+void vm_ended(Vm *vm);
+
+/* vm-delete.c */
+int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr);
+
+/* vm-connect.c */
+int vm_connect(Vm *vm, const VmConnect *connect, VarlinkCall *call, Error *reterr);
+void vm_check_waiters(Vm *vm);
+
+/* vm-recover.c: compares the store with what the kernel has; VMs that run are taken over, what is
+ * left of others is cleaned up. kept: descriptors from systemd's store, taken on success. done is called once,
+ * when the comparison is made and clean-ups are under way. */
+int vms_recover(Vms *vms, DaemonContext *context, KeptFd *kept, size_t n_kept,
+                void (*done)(void *userdata), void *userdata);
