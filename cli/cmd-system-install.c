@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cli/confirm.h"
+#include "cli/kernel-import.h"
 #include "cli/layout.h"
 #include "cli/output.h"
 #include "cli/probe.h"
@@ -85,6 +86,28 @@ static void warn_about_host(const Host *host, Progress *progress) {
         }
 }
 
+/* VMs need one, the installation does not: what fails here is told and can be done later. Root may
+ * read the file where the owner may not. */
+static void import_kernel(const Host *host, Progress *progress) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        KernelInfo kernel = {.id = NULL};
+        bool exists = false;
+        int r = kernel_exists(host, &exists, &error);
+
+        if (r >= 0 && exists)
+                return;
+        if (r >= 0)
+                r = kernel_import_host(host, NULL, &kernel, &error);
+        if (r < 0) {
+                progress_say(progress, PROGRESS_WARNING,
+                             "VMs have no kernel yet: %s; run: sudo banger kernel import --host",
+                             error.message ? error.message : "it cannot be imported");
+                return;
+        }
+        progress_say(progress, PROGRESS_STEP, "imported the kernel of this host, %s", kernel.name);
+        schema_clear(&kernel_info_schema, &kernel);
+}
+
 static int install_for(const CommandContext *context, const Account *owner, bool yes,
                        Error *reterr) {
         _cleanup_units_ Units units = {.ops = NULL};
@@ -128,6 +151,8 @@ static int install_for(const CommandContext *context, const Account *owner, bool
         r = setup_run(&env, &conf, &progress, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot install banger");
+        if (env.booted)
+                import_kernel(context->host, &progress);
         progress_say(&progress, PROGRESS_STEP, "banger %s is ready for %s", conf.version,
                      conf.owner);
         return progress_finish(&progress);

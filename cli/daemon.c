@@ -62,6 +62,17 @@ int daemon_connect(const Host *host, Daemon daemon, VarlinkClient **ret, Error *
         }
 }
 
+int daemon_call(const Host *host, const Interface *interface, const char *method, const void *in,
+                void *out, int *ret_fd, uint64_t deadline_usec, Error *reterr) {
+        _cleanup_client_ VarlinkClient *client = NULL;
+        int r = daemon_connect(host, DAEMON_BANGERD, &client, reterr);
+
+        if (r < 0)
+                return r;
+        return varlink_client_call(client, interface, method, in, out, NULL, 0, ret_fd,
+                                   deadline_usec, reterr);
+}
+
 static int ask(const Host *host, Daemon daemon, const Interface *interface, const char *method,
                void *reply, uint64_t deadline_usec, Error *reterr) {
         _cleanup_client_ VarlinkClient *client = NULL;
@@ -86,4 +97,8 @@ int daemon_ping_helper(const Host *host, uint64_t deadline_usec, RootPong *ret, 
 int daemon_read_inventory(const Host *host, uint64_t deadline_usec, Inventory *ret,
                           Error *reterr) {
         return ask(host, DAEMON_HELPER, &interface_root, "Inventory", ret, deadline_usec, reterr);
+}
+
+int daemon_remove_bridge(const Host *host, uint64_t deadline_usec, Error *reterr) {
+        return ask(host, DAEMON_HELPER, &interface_root, "BridgeRemove", NULL, deadline_usec, reterr);
 }

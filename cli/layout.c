@@ -11,6 +11,8 @@ const LayoutDirectory layout_directories[] = {
         {SYSTEM_UNIT_DIR "/bangerd.service.d", 0755, LAYOUT_ROOT, LAYOUT_CONFIG},
         {SYSTEM_UNIT_DIR "/bangerd.socket.d", 0755, LAYOUT_ROOT, LAYOUT_CONFIG},
         {SYSTEM_UNIT_DIR "/bangerd-root.socket.d", 0755, LAYOUT_ROOT, LAYOUT_CONFIG},
+        {SYSTEM_UNIT_DIR "/banger-worker.socket.d", 0755, LAYOUT_ROOT, LAYOUT_CONFIG},
+        {SYSTEM_UNIT_DIR "/banger-worker@.service.d", 0755, LAYOUT_ROOT, LAYOUT_CONFIG},
         {BANGER_STATE_DIR, 0755, LAYOUT_ROOT, LAYOUT_STATE},
         {BANGER_STATE_DIR "/images", 0700, LAYOUT_USER, LAYOUT_STATE},
         {BANGER_STATE_DIR "/kernels", 0700, LAYOUT_USER, LAYOUT_STATE},
@@ -59,6 +61,8 @@ const LayoutFile layout_files[] = {
         {SYSTEM_UNIT_DIR "/bangerd.service.d/50-owner.conf", format_service_owner, false},
         {SYSTEM_UNIT_DIR "/bangerd.socket.d/50-owner.conf", format_socket_owner, false},
         {SYSTEM_UNIT_DIR "/bangerd-root.socket.d/50-owner.conf", format_socket_owner, false},
+        {SYSTEM_UNIT_DIR "/banger-worker.socket.d/50-owner.conf", format_socket_owner, false},
+        {SYSTEM_UNIT_DIR "/banger-worker@.service.d/50-owner.conf", format_service_owner, false},
         /* The last: where it stands, all of the above does. */
         {BANGER_INSTALL_CONF, install_conf_format, false},
 };
@@ -67,8 +71,10 @@ const size_t layout_n_files = ELEMENTSOF(layout_files);
 const LayoutUnit layout_units[] = {
         {UNIT_BANGERD_SOCKET, true},
         {UNIT_HELPER_SOCKET, true},
+        {UNIT_WORKER_SOCKET, true}, /* its services are instances, one a job */
         {UNIT_BANGERD_SERVICE, true},
         {UNIT_HELPER_SERVICE, false},
+        {UNIT_SLICE, false}, /* systemd starts it with the first VM and would keep it */
 };
 const size_t layout_n_units = ELEMENTSOF(layout_units);
 

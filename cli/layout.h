@@ -50,4 +50,6 @@ extern const size_t layout_n_runtime_directories;
 #define UNIT_BANGERD_SOCKET "bangerd.socket"
 #define UNIT_BANGERD_SERVICE "bangerd.service"
 #define UNIT_HELPER_SOCKET "bangerd-root.socket"
+#define UNIT_WORKER_SOCKET "banger-worker.socket"
 #define UNIT_HELPER_SERVICE "bangerd-root.service"
+#define UNIT_SLICE "banger.slice"

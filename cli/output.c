@@ -28,6 +28,13 @@ int output_schema_json(FILE *out, const Schema *schema, const void *value) {
         return r < 0 ? r : output_json(out, object, JSON_INDENTED);
 }
 
+int output_schema_line(FILE *out, const Schema *schema, const void *value) {
+        _cleanup_json_ struct json_object *object = NULL;
+        int r = schema_encode(schema, value, &object);
+
+        return r < 0 ? r : output_json(out, object, JSON_ONE_LINE);
+}
+
 int output_line(FILE *out, const char *format, ...) {
         _cleanup_free_ char *text = NULL, *escaped = NULL;
         va_list arguments;

@@ -12,6 +12,7 @@ typedef enum JsonLayout {
 /* -ENOMEM; errors of the stream are for the caller to look at in the end. */
 int output_json(FILE *out, struct json_object *object, JsonLayout layout);
 int output_schema_json(FILE *out, const Schema *schema, const void *value);
+int output_schema_line(FILE *out, const Schema *schema, const void *value); /* JSON on one line */
 /* printf with each line's foreign strings escaped, and a newline. */
 int output_line(FILE *out, const char *format, ...) _printf_(2, 3);
 /* "banger: MESSAGE; HINT", or {"error": KIND, "message": …} */

@@ -199,6 +199,7 @@ static int start_units(Setup *setup, Error *reterr) {
         } jobs[] = {
                 {UNIT_BANGERD_SOCKET, UNIT_START, "started"},
                 {UNIT_HELPER_SOCKET, UNIT_START, "started"},
+                {UNIT_WORKER_SOCKET, UNIT_START, "started"},
                 /* What still runs may be of an earlier version; its socket starts the new one. */
                 {UNIT_HELPER_SERVICE, UNIT_TRY_RESTART, "starts when it is needed"},
                 {UNIT_BANGERD_SERVICE, UNIT_RESTART, "running"},
@@ -303,7 +304,7 @@ int setup_print_plan(FILE *out, const InstallConf *conf) {
                                                           : "root 0644");
         for (size_t i = 0; i < layout_n_units && r >= 0; i++)
                 r = add_plan_row(table, "  unit", layout_units[i].name,
-                                 layout_units[i].enabled ? "enable, start" : "by its socket");
+                                 layout_units[i].enabled ? "enable, start" : "when needed");
         if (r >= 0)
                 table_print(table, out);
         return r;

@@ -111,6 +111,43 @@ static void note(Teardown *teardown, int r, Error *error, const char *done) {
         teardown->r = error_join(&teardown->error, teardown->r, error, r);
 }
 
+static bool exists(const Teardown *teardown, const char *path) {
+        return faccessat(teardown->env->host->root_fd, path + 1, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What all VMs shared, while there still is a helper to ask; then the kernel is to hold nothing of
+ * ours any more. */
+static void remove_shared_objects(Teardown *teardown) {
+        uint64_t deadline = clock_monotonic_usec() + INVENTORY_TIMEOUT_USEC;
+        const Host *host = teardown->env->host;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Inventory inventory = {.entries = {.items = NULL}};
+        const InventoryEntry *entries;
+        int r;
+
+        if (!exists(teardown, BANGER_INSTALL_CONF))
+                return;
+        r = daemon_remove_bridge(host, deadline, &error);
+        if (r < 0 && error.kind == ERROR_UNREACHABLE) {
+                /* Half an installation is to be removed too; what it never made is not missed. */
+                progress_say(teardown->progress, PROGRESS_WARNING,
+                             "the helper does not answer, so a bridge may be left; look with: "
+                             "ip link show type bridge");
+                return;
+        }
+        note(teardown, r, &error, "the bridge: removed");
+        r = daemon_read_inventory(host, deadline, &inventory, &error);
+        entries = inventory.entries.items;
+        for (size_t i = 0; r >= 0 && i < inventory.entries.n_items; i++)
+                progress_say(teardown->progress, PROGRESS_LEFT, "%s", entries[i].name);
+        if (r >= 0 && inventory.entries.n_items > 0)
+                r = error_set(&error, ERROR_FAILED, EBUSY,
+                              "%zu kernel objects of banger are left: %s and so on",
+                              inventory.entries.n_items, entries[0].name);
+        note(teardown, r, &error, "the kernel and systemd: hold nothing of banger");
+        schema_clear(&inventory_schema, &inventory);
+}
+
 static void each_unit(Teardown *teardown, const char *verb,
                       int (*act)(const Units *, const LayoutUnit *, Error *)) {
         for (size_t i = 0; i < layout_n_units; i++) {
@@ -132,10 +169,6 @@ static int disable_unit(const Units *units, const LayoutUnit *unit, Error *reter
 
 static int reset_unit(const Units *units, const LayoutUnit *unit, Error *reterr) {
         return units->ops->reset_failed(units->manager, unit->name, reterr);
-}
-
-static bool exists(const Teardown *teardown, const char *path) {
-        return faccessat(teardown->env->host->root_fd, path + 1, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* Settings are the administrator's once they are not what install wrote. */
@@ -289,6 +322,7 @@ int teardown_run(const SetupEnv *env, bool purge, Progress *progress, Error *ret
         Teardown teardown = {.env = env, .purge = purge, .progress = progress};
         int r;
 
+        remove_shared_objects(&teardown);
         each_unit(&teardown, "stopped", stop_unit);
         each_unit(&teardown, "disabled", disable_unit);
         remove_files(&teardown);

@@ -2,12 +2,21 @@
 
 #include <string.h>
 
+#include "common/api-image.h"
+#include "common/api-kernel.h"
+#include "common/api-operation.h"
 #include "common/api-system.h"
+#include "common/api-vm.h"
 #include "common/strings.h"
 
 const Schema schema_empty = {.name = "Empty"};
 
 const Interface *const action_interfaces[] = {
+        &interface_vm,
+        &interface_image,
+        &interface_kernel,
+        &interface_operation,
+        &interface_event,
         &interface_system,
         NULL,
 };

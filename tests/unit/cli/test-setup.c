@@ -5,7 +5,7 @@
 
 typedef struct Model {
         const TempRoot *root;
-        bool enabled[4], active[4], known[4];
+        bool enabled[8], active[8], known[8];
         size_t n_calls, fail_at; /* the fail_at-th changing call fails, from 1; 0: none */
 } Model;
 
@@ -95,7 +95,7 @@ static const UnitOps model_ops = {
 };
 
 static Model model_new(const TempRoot *root) {
-        return (Model) {.root = root, .known = {true, true, true, true}};
+        return (Model) {.root = root, .known = {true, true, true, true, true, true}};
 }
 
 static int daemons_answer(const Host *host, Error *reterr) {
@@ -164,6 +164,8 @@ static void install_makes_everything_with_owner_and_mode(void **state) {
         assert_content(root, "/etc/systemd/system/bangerd.service.d/50-owner.conf", service);
         assert_content(root, "/etc/systemd/system/bangerd.socket.d/50-owner.conf", socket);
         assert_content(root, "/etc/systemd/system/bangerd-root.socket.d/50-owner.conf", socket);
+        assert_content(root, "/etc/systemd/system/banger-worker.socket.d/50-owner.conf", socket);
+        assert_content(root, "/etc/systemd/system/banger-worker@.service.d/50-owner.conf", service);
         assert_int_equal(install_conf_read(root->install_conf, geteuid(), &conf, NULL), 0);
         assert_string_equal(conf.owner, "alice");
         assert_int_equal(conf.uid, temp_root_other_uid());
@@ -223,8 +225,8 @@ static void whichever_call_to_systemd_fails_nothing_remains(void **state) {
                 assert_nothing_remains(root, &model, before);
                 n_failures++;
         }
-        /* reload, three times enable, reload, four jobs */
-        assert_int_equal(n_failures, 9);
+        /* reload, four times enable, reload, five jobs */
+        assert_int_equal(n_failures, 11);
 }
 
 static void whichever_directory_cannot_be_made_nothing_remains(void **state) {
@@ -309,26 +311,36 @@ static void units_are_worked_in_order_and_undone_sockets_first(void **state) {
                 {.call = "enable bangerd.socket"},
                 {.call = "get_state bangerd-root.socket"},
                 {.call = "enable bangerd-root.socket"},
+                {.call = "get_state banger-worker.socket"},
+                {.call = "enable banger-worker.socket"},
                 {.call = "get_state bangerd.service"},
                 {.call = "enable bangerd.service"},
                 {.call = "reload"},
+                {.call = "get_state banger.slice"},
                 {.call = "get_state bangerd-root.service"},
                 {.call = "get_state bangerd.service"},
+                {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd.socket"},
                 {.call = "start bangerd.socket"},
                 {.call = "start bangerd-root.socket"},
+                {.call = "start banger-worker.socket"},
                 {.call = "try-restart bangerd-root.service"},
                 {.call = "restart bangerd.service", .result = -EIO},
                 {.call = "stop bangerd.socket"},
                 {.call = "reset bangerd.socket"},
                 {.call = "stop bangerd-root.socket"},
                 {.call = "reset bangerd-root.socket"},
+                {.call = "stop banger-worker.socket"},
+                {.call = "reset banger-worker.socket"},
                 {.call = "stop bangerd.service", .result = -EPERM},
                 {.call = "reset bangerd.service"},
                 {.call = "stop bangerd-root.service"},
                 {.call = "reset bangerd-root.service"},
+                {.call = "stop banger.slice"},
+                {.call = "reset banger.slice"},
                 {.call = "disable bangerd.service"},
+                {.call = "disable banger-worker.socket"},
                 {.call = "disable bangerd-root.socket"},
                 {.call = "disable bangerd.socket"},
                 {.call = "reload"},
@@ -365,7 +377,7 @@ static void all_reasons_against_are_told_and_nothing_changes(void **state) {
         _cleanup_error_ Error error = ERROR_INIT;
 
         temp_root_write(root, "/etc/subuid", "bob:60000:65536\n");
-        model.known[2] = false;
+        model.known[3] = false;
         before = temp_root_describe(root);
         assert_true(setup_check(&env, &owner, &error) < 0);
         assert_non_null(strstr(error.message, "bob:60000:65536"));

@@ -45,14 +45,21 @@ static void plant_install(const TempRoot *root) {
 
 #define STOP_AND_DISABLE                                                                           \
         {.call = "stop bangerd.socket"}, {.call = "stop bangerd-root.socket"},                     \
+                {.call = "stop banger-worker.socket"},                                             \
                 {.call = "stop bangerd.service"}, {.call = "stop bangerd-root.service"},           \
+                {.call = "stop banger.slice"},                                                     \
                 {.call = "disable bangerd.socket"}, {.call = "disable bangerd-root.socket"},       \
+                {.call = "disable banger-worker.socket"},                                          \
                 {.call = "disable bangerd.service"}, {.call = "reload"},                           \
                 {.call = "reset bangerd.socket"}, {.call = "reset bangerd-root.socket"},           \
-                {.call = "reset bangerd.service"}, {.call = "reset bangerd-root.service"}
+                {.call = "reset banger-worker.socket"},                                            \
+                {.call = "reset bangerd.service"}, {.call = "reset bangerd-root.service"},         \
+                {.call = "reset banger.slice"}
 #define LOOK_AFTERWARDS                                                                            \
         {.call = "get_state bangerd.socket"}, {.call = "get_state bangerd-root.socket"},           \
-                {.call = "get_state bangerd.service"}, {.call = "get_state bangerd-root.service"}
+                {.call = "get_state banger-worker.socket"},                                        \
+                {.call = "get_state bangerd.service"}, {.call = "get_state bangerd-root.service"}, \
+                {.call = "get_state banger.slice"}
 
 static const UnitCall all_well[] = {STOP_AND_DISABLE, LOOK_AFTERWARDS};
 
@@ -129,20 +136,27 @@ static void failures_do_not_end_it_and_all_are_reported(void **state) {
         static const UnitCall calls[] = {
                 {.call = "stop bangerd.socket", .result = -EIO},
                 {.call = "stop bangerd-root.socket"},
+                {.call = "stop banger-worker.socket"},
                 {.call = "stop bangerd.service"},
                 {.call = "stop bangerd-root.service"},
+                {.call = "stop banger.slice"},
                 {.call = "disable bangerd.socket"},
                 {.call = "disable bangerd-root.socket", .result = -EPERM},
+                {.call = "disable banger-worker.socket"},
                 {.call = "disable bangerd.service"},
                 {.call = "reload"},
                 {.call = "reset bangerd.socket"},
                 {.call = "reset bangerd-root.socket"},
+                {.call = "reset banger-worker.socket"},
                 {.call = "reset bangerd.service"},
                 {.call = "reset bangerd-root.service"},
+                {.call = "reset banger.slice"},
                 {.call = "get_state bangerd.socket", .state = {.active = true, .text = "active"}},
                 {.call = "get_state bangerd-root.socket", .state = {.enabled = true}},
+                {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd.service"},
                 {.call = "get_state bangerd-root.service"},
+                {.call = "get_state banger.slice"},
         };
         TempRoot *root = *state;
         _cleanup_error_ Error error = ERROR_INIT;
@@ -164,8 +178,10 @@ static void a_unit_that_is_still_there_is_a_failure_of_its_own(void **state) {
                 STOP_AND_DISABLE,
                 {.call = "get_state bangerd.socket"},
                 {.call = "get_state bangerd-root.socket"},
+                {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd.service", .state = {.active = true}},
                 {.call = "get_state bangerd-root.service"},
+                {.call = "get_state banger.slice"},
         };
         TempRoot *root = *state;
         _cleanup_error_ Error error = ERROR_INIT;
@@ -246,9 +262,12 @@ static const UnitCall units_well[] = {
          .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
         {.call = "get_state bangerd-root.socket",
          .state = {.known = true, .enabled = false, .active = true, .text = "disabled"}},
+        {.call = "get_state banger-worker.socket",
+         .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
         {.call = "get_state bangerd.service",
          .state = {.known = true, .enabled = true, .active = false, .text = "failed"}},
         {.call = "get_state bangerd-root.service", .state = {.known = false, .text = "gone"}},
+        {.call = "get_state banger.slice", .state = {.known = true, .text = "inactive, static"}},
 };
 
 static void status_of_a_bare_host_is_not_installed(void **state) {

@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "common/action.h"
+#include "common/api-guest.h"
 #include "common/api-root.h"
 #include "common/api-system.h"
+#include "common/api-worker.h"
 #include "common/io.h"
 #include "common/strings.h"
 
@@ -24,11 +26,17 @@ typedef struct Section {
 } Section;
 
 static const Interface *const root_interfaces[] = {&interface_root, NULL};
+static const Interface *const worker_interfaces[] = {&interface_worker, NULL};
+static const Interface *const guest_interfaces[] = {&interface_guest, NULL};
+static const Interface *const host_interfaces[] = {&interface_host, NULL};
 
 static char *make_document(void) {
         const Section sections[] = {
                 {"bangerd, `/run/banger/bangerd.sock`", action_interfaces},
                 {"bangerd-root, `/run/banger-root/bangerd-root.sock`", root_interfaces},
+                {"banger-worker, `/run/banger/worker.sock`", worker_interfaces},
+                {"banger-guest, vsock port 1024 of the guest", guest_interfaces},
+                {"bangerd for its guests, vsock port 1024 of the host", host_interfaces},
         };
         char *text = string_format(
                 "# Interfaces\n\n"

@@ -1,0 +1,51 @@
+/* The manual page and the README name every command. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "common/action.h"
+#include "common/io.h"
+#include "common/strings.h"
+
+static void check_document(const char *path, const char *before) {
+        _cleanup_free_ char *text = NULL;
+        bool missing = false;
+
+        assert_int_equal(io_read_file(AT_FDCWD, path, 1 << 20, &text, NULL), 0);
+        for (size_t i = 0; action_interfaces[i]; i++)
+                for (size_t j = 0; j < action_interfaces[i]->n_actions; j++) {
+                        const char *words = action_interfaces[i]->actions[j].words;
+                        _cleanup_free_ char *wanted = words ? string_format("%s%s", before, words)
+                                                            : NULL;
+
+                        if (!wanted || strstr(text, wanted))
+                                continue;
+                        print_error("%s does not have: %s\n", path, wanted);
+                        missing = true;
+                }
+        assert_false(missing);
+}
+
+static void the_manual_has_every_command(void **state) {
+        (void) state;
+        check_document(TEST_SOURCE_DIR "/doc/banger.1", ".B ");
+}
+
+static void the_readme_has_every_command(void **state) {
+        (void) state;
+        check_document(TEST_SOURCE_DIR "/README.md", "`banger ");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_manual_has_every_command),
+                cmocka_unit_test(the_readme_has_every_command),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

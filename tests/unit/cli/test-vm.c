@@ -1,0 +1,250 @@
+#include "tests/unit/cli/scripted-daemon.h"
+
+#define WORDS_MAX 16
+
+typedef struct Ran {
+        int status;
+        char *out, *err;
+} Ran;
+
+/* Runs one command against a script, which must be used up. */
+static Ran run(TempRoot *root, const ScriptStep *steps, const char *const *words) {
+        Ran ran = {.out = NULL};
+        size_t out_size, err_size, n = 0;
+        CommandContext context = {
+                .host = &root->host,
+                .in = stdin,
+                .out = open_memstream(&ran.out, &out_size),
+                .err = open_memstream(&ran.err, &err_size),
+        };
+        char *copies[WORDS_MAX];
+        pid_t pid = scripted_start(root, steps);
+
+        for (; words[n]; n++)
+                copies[n] = strdup(words[n]);
+        ran.status = command_main(&context, copies, n);
+        while (n > 0)
+                free(copies[--n]);
+        assert_int_equal(fclose(context.out), 0);
+        assert_int_equal(fclose(context.err), 0);
+        scripted_end(pid);
+        return ran;
+}
+
+static void ran_clear(Ran *ran) {
+        free(ran->out);
+        free(ran->err);
+}
+
+static void run_passes_the_status_of_the_command_through(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create"},
+                {.method = "VM.Start"},
+                {.method = "VM.Connect", .exit_status = 7},
+                {.method = "VM.Stop"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "-i", "debian", "--", "false", NULL});
+
+        assert_int_equal(ran.status, 7);
+        assert_string_equal(ran.out, "");
+        assert_string_equal(ran.err, "");
+        ran_clear(&ran);
+}
+
+static void run_with_rm_deletes_the_vm_afterwards(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create"},
+                {.method = "VM.Start"},
+                {.method = "VM.Connect"},
+                {.method = "VM.Delete"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "--rm", "-i", "debian", "true", NULL});
+
+        assert_int_equal(ran.status, 0);
+        ran_clear(&ran);
+}
+
+static void a_failed_start_is_125_and_rm_still_deletes(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create"},
+                {.method = "VM.Start", .error = "no /dev/kvm"},
+                {.method = "VM.Delete"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "--rm", "-i", "debian", "true", NULL});
+
+        assert_int_equal(ran.status, 125);
+        assert_string_equal(ran.err, "tap 3 ms\nbanger: no /dev/kvm\n");
+        ran_clear(&ran);
+}
+
+static void a_failed_start_without_rm_keeps_the_vm(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create"},
+                {.method = "VM.Start", .error = "no /dev/kvm"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "-i", "debian", "true", NULL});
+
+        assert_int_equal(ran.status, 125);
+        ran_clear(&ran);
+}
+
+static void the_commands_status_wins_over_a_failed_cleanup(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create"},
+                {.method = "VM.Start"},
+                {.method = "VM.Connect", .exit_status = 3},
+                {.method = "VM.Delete", .error = "the disk is stuck"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "--rm", "-i", "debian", "x", NULL});
+
+        assert_int_equal(ran.status, 3);
+        assert_non_null(strstr(ran.err, "the disk is stuck"));
+        ran_clear(&ran);
+}
+
+static void without_a_command_the_name_is_printed_and_it_runs_on(void **state) {
+        static const ScriptStep steps[] = {{.method = "VM.Create"}, {.method = "VM.Start"}, {}};
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "run", "-i", "debian", NULL});
+
+        assert_int_equal(ran.status, 0);
+        assert_string_equal(ran.out, "web\n");
+        ran_clear(&ran);
+}
+
+static void the_only_image_need_not_be_named(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "Image.List", .n_images = 1},
+                {.method = "VM.Create"},
+                {.method = "VM.Start"},
+                {},
+        };
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "run", "-d", NULL});
+
+        assert_int_equal(ran.status, 0);
+        ran_clear(&ran);
+}
+
+static void without_an_image_it_is_said_how_to_get_one(void **state) {
+        static const ScriptStep steps[] = {{.method = "Image.List"}, {}};
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "run", NULL});
+
+        assert_int_equal(ran.status, 125);
+        assert_string_equal(ran.err, "banger: there is no image yet; run: banger image import NAME "
+                                     "SOURCE\n");
+        ran_clear(&ran);
+}
+
+static void several_images_want_one_to_be_named(void **state) {
+        static const ScriptStep steps[] = {{.method = "Image.List", .n_images = 2}, {}};
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "run", NULL});
+
+        assert_int_equal(ran.status, 2);
+        ran_clear(&ran);
+}
+
+static void exec_passes_the_status_through(void **state) {
+        static const ScriptStep steps[] = {{.method = "VM.Connect", .exit_status = 127}, {}};
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "exec", "web", "-e", "A=b", "--", "nothing",
+                                             NULL});
+
+        assert_int_equal(ran.status, 127);
+        ran_clear(&ran);
+}
+
+static void an_exec_that_cannot_begin_is_125(void **state) {
+        static const ScriptStep steps[] = {{.method = "VM.Connect", .error = "it is stopped"}, {}};
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "exec", "web", "true", NULL});
+
+        assert_int_equal(ran.status, 125);
+        assert_string_equal(ran.err,
+                            "banger: cannot run a command in vm \"web\": it is stopped\n");
+        ran_clear(&ran);
+}
+
+static void starting_prints_the_name_and_no_stages_to_a_pipe(void **state) {
+        static const ScriptStep steps[] = {{.method = "VM.Start"}, {}};
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "start", "web", NULL});
+
+        assert_int_equal(ran.status, 0);
+        assert_string_equal(ran.out, "web\n");
+        assert_string_equal(ran.err, "");
+        ran_clear(&ran);
+}
+
+static void a_failed_start_shows_how_far_it_came(void **state) {
+        static const ScriptStep steps[] = {{.method = "VM.Start", .error = "no kernel"}, {}};
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "start", "web", NULL});
+
+        assert_int_equal(ran.status, 4);
+        assert_string_equal(ran.err, "tap 3 ms\nbanger: no kernel\n");
+        ran_clear(&ran);
+}
+
+static void memory_out_of_range_is_a_usage_error(void **state) {
+        static const ScriptStep steps[] = {{}};
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "create", "-i", "debian", "-m", "1", NULL});
+
+        assert_int_equal(ran.status, 2);
+        assert_non_null(strstr(ran.err, "--memory"));
+        ran_clear(&ran);
+}
+
+static void created_is_the_name_alone(void **state) {
+        static const ScriptStep steps[] = {{.method = "VM.Create"}, {}};
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "create", "-i", "debian", NULL});
+
+        assert_int_equal(ran.status, 0);
+        assert_string_equal(ran.out, "web\n");
+        ran_clear(&ran);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(run_passes_the_status_of_the_command_through,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(run_with_rm_deletes_the_vm_afterwards,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_failed_start_is_125_and_rm_still_deletes,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_failed_start_without_rm_keeps_the_vm,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(the_commands_status_wins_over_a_failed_cleanup,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(
+                        without_a_command_the_name_is_printed_and_it_runs_on, temp_root_setup,
+                        temp_root_teardown),
+                cmocka_unit_test_setup_teardown(the_only_image_need_not_be_named, temp_root_setup,
+                                                temp_root_teardown),
+                cmocka_unit_test_setup_teardown(without_an_image_it_is_said_how_to_get_one,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(several_images_want_one_to_be_named,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(exec_passes_the_status_through, temp_root_setup,
+                                                temp_root_teardown),
+                cmocka_unit_test_setup_teardown(an_exec_that_cannot_begin_is_125, temp_root_setup,
+                                                temp_root_teardown),
+                cmocka_unit_test_setup_teardown(starting_prints_the_name_and_no_stages_to_a_pipe,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_failed_start_shows_how_far_it_came,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(memory_out_of_range_is_a_usage_error,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(created_is_the_name_alone, temp_root_setup,
+                                                temp_root_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
