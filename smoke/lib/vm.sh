@@ -39,12 +39,12 @@ expect_no_leftovers() {
 
 # vm_field NAME EXPRESSION: a Python expression on its `vm show`, as `it`.
 vm_field() {
-        expect 0 owner "banger vm show $1 --json"
+        expect 0 owner "banger vm show $1 --json" >&2
         output_json "$2"
 }
 
 # vm_remove NAME... whatever their state.
 vm_remove() {
         local name
-        for name; do owner "banger vm delete --force --yes $name" >/dev/null 2>&1 || true; done
+        for name; do owner "banger vm delete --force $name" >/dev/null 2>&1 || true; done
 }
