@@ -469,9 +469,7 @@ int cpio_open(int fd, Cpio **ret, Error *reterr) {
 Cpio *cpio_close(Cpio *cpio) {
         if (!cpio)
                 return NULL;
-        /* Without this a handle that is given up would write its trailer. */
-        if (cpio->handle)
-                (void) archive_write_fail(cpio->handle);
+        /* One that is given up gets a trailer too: archive_write_fail() would leak its buffers. */
         (void) archive_write_free(cpio->handle);
         free(cpio);
         return NULL;
@@ -522,8 +520,8 @@ int cpio_add_file(Cpio *cpio, const char *path, mode_t mode, int fd, Error *rete
         r = cpio_header(cpio, path, mode, 0, st.st_size, reterr);
         while (r >= 0 && done < st.st_size) {
                 int64_t left = st.st_size - done;
-                ssize_t n = pread(fd, buffer,
-                                  (uint64_t) left < INPUT_CHUNK ? (size_t) left : INPUT_CHUNK, done);
+                size_t wanted = (uint64_t) left < INPUT_CHUNK ? (size_t) left : INPUT_CHUNK;
+                ssize_t n = pread(fd, buffer, wanted, done);
 
                 if (n <= 0)
                         return error_set_errno(reterr, n < 0 ? errno : EIO, "cannot read %s", path);

@@ -31,6 +31,6 @@ int cpio_open(int fd, Cpio **ret, Error *reterr);
 int cpio_add(Cpio *cpio, const char *path, mode_t mode, dev_t device, const void *data,
              size_t size, Error *reterr);
 int cpio_add_file(Cpio *cpio, const char *path, mode_t mode, int fd, Error *reterr);
-/* Writes the trailer. */
+/* Writes the trailer. Without it the file is to be thrown away, whatever it looks like. */
 int cpio_finish(Cpio *cpio, Error *reterr);
 Cpio *cpio_close(Cpio *cpio);

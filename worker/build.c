@@ -99,8 +99,9 @@ static int add_hardlink(Build *build, const Entry *entry, const TreePlace *place
         if (r < 0)
                 return r;
         if (!target || target->file->type == ENTRY_DIRECTORY)
-                return error_set(reterr, ERROR_FAILED, EBADMSG, "it is a link to \"%s\", which is %s",
-                                 entry->target, target ? "a directory" : "not there");
+                return error_set(reterr, ERROR_FAILED, EBADMSG,
+                                 "it is a link to \"%s\", which is %s", entry->target,
+                                 target ? "a directory" : "not there");
         old = tree_child(build->tree, place->parent, place->name, place->length);
         if (old && old->file == target->file)
                 return 0;

@@ -13,8 +13,8 @@ typedef struct BzImage {
         int64_t version_at;                /* of the version string; 0: none */
 } BzImage;
 
-/* 1: a bzImage (Linux, Documentation/arch/x86/boot.rst), 0: something else. Negative for one without
- * a payload, older than boot protocol 2.08, or cut off. */
+/* 1: a bzImage (Linux, Documentation/arch/x86/boot.rst), 0: something else. Negative for one
+ * without a payload, older than boot protocol 2.08, or cut off. */
 int bzimage_parse(const void *head, size_t size, int64_t file_bytes, BzImage *ret, Error *reterr);
 /* The release: the first word of the version string. Allocated; NULL when it is none. */
 char *bzimage_release(const char *text, size_t size);

@@ -58,7 +58,8 @@ static int check_extent(ext2_filsys fs, int64_t file_bytes, int64_t *ret_size, E
                 return 0;
         }
         r = error_set(reterr, ERROR_FAILED, EBADMSG,
-                      "the file is cut off: it has %lld bytes of a file system of %llu blocks of %u",
+                      "the file is cut off: it has %lld bytes of a file system of %llu blocks of "
+                      "%u",
                       (long long) file_bytes, (unsigned long long) n_blocks, fs->blocksize);
         return error_set_hint(reterr, r, "copy the file again");
 }

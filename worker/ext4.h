@@ -12,17 +12,17 @@
 
 typedef struct Ext4 Ext4;
 
-/* A new file system in a regular file (borrowed) that has nothing but zeros where it goes, with room
- * for at least that many inodes. The file grows to its size if it is shorter, and is sparse. Without
- * ext4_finish() what is in the file is nothing. */
+/* A new file system in a regular file (borrowed) that has nothing but zeros where it goes, with
+ * room for at least that many inodes. The file grows to its size if it is shorter, and is sparse.
+ * Without ext4_finish() what is in the file is nothing. */
 int ext4_create(int fd, int64_t size_bytes, uint32_t n_inodes, Ext4 **ret, Error *reterr);
 /* Writes what is left and syncs. */
 int ext4_finish(Ext4 *ext4, Error *reterr);
 Ext4 *ext4_free(Ext4 *ext4);
 
 /* A new inode with one link, of anything but a hard link; its number. The data of a file and the
- * names of a directory follow, see below. Times are cut to what ext4 has (1901 to 2446). -EFBIG past
- * EXT4_FILE_MAX. */
+ * names of a directory follow, see below. Times are cut to what ext4 has (1901 to 2446). -EFBIG
+ * past EXT4_FILE_MAX. */
 int ext4_add(Ext4 *ext4, const Entry *entry, uint32_t *ret_number, Error *reterr);
 /* Replaces owner, mode, times and xattrs of a directory. */
 int ext4_change(Ext4 *ext4, uint32_t number, const Entry *entry, Error *reterr);

@@ -100,7 +100,7 @@ static int import_tar(Input *input, int64_t source_bytes, int target_fd, Error *
         return hint_tar(r, reterr);
 }
 
-/* A regular file is looked at before it is copied; what a pipe sends can only be looked at after. */
+/* A regular file is looked at before it is copied, what a pipe sends only after. */
 static int import_ext4(Input *input, int64_t source_bytes, int target_fd, Error *reterr) {
         Ext4Facts facts;
         int r;
@@ -145,6 +145,9 @@ int image_import(int source_fd, int target_fd, ImageFormat format, Job *job,
                 r = error_set_errno(reterr, errno, "cannot look at the image");
         if (r >= 0)
                 r = ext4_inspect(target_fd, st.st_size, &facts, reterr);
+        /* What a pipe sent behind it. */
+        if (r >= 0 && st.st_size > facts.size_bytes && ftruncate(target_fd, facts.size_bytes) < 0)
+                r = error_set_errno(reterr, errno, "cannot size the image");
         if (r < 0) {
                 /* The space at least; whoever made the file takes it away. */
                 if (ftruncate(target_fd, 0) < 0)

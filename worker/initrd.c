@@ -24,7 +24,8 @@ static void archive_cleanup(Archive **archive) {
 }
 
 static int add_skeleton(Cpio *cpio, Error *reterr) {
-        static const char *const directories[] = {"dev", "proc", "sys", "run", "newroot", "modules"};
+        static const char *const directories[] = {"dev", "proc",    "sys",
+                                                  "run", "newroot", "modules"};
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(directories) && r >= 0; i++)

@@ -58,28 +58,13 @@ static bool has_path(char *const *paths, const char *path, size_t length) {
         return false;
 }
 
-/* The modules whose needs are being looked for. */
-typedef struct Way {
-        const struct Way *up;
-        const char *line;
-        unsigned depth;
-} Way;
-
-static bool is_on_way(const Way *way, const char *line) {
-        for (; way; way = way->up)
-                if (way->line == line)
-                        return true;
-        return false;
-}
-
 static bool is_module_path(const char *path) {
         const char *slash = strrchr(path, '/');
 
         return path[0] != '/' && !strstr(path, "..") && strstr(slash ? slash : path, ".ko");
 }
 
-static int add_line(const char *dep, const char *line, const Way *up, Strv *paths, Error *reterr) {
-        const Way way = {.up = up, .line = line, .depth = up ? up->depth + 1 : 0};
+static int add_line(const char *dep, const char *line, unsigned depth, Strv *paths, Error *reterr) {
         size_t length = strcspn(line, ":\n");
         _cleanup_free_ char *path = strndup(line, length);
         const char *at = line + length;
@@ -89,8 +74,10 @@ static int add_line(const char *dep, const char *line, const Way *up, Strv *path
                 return error_set_errno(reterr, ENOMEM, "cannot list modules");
         if (has_path(*paths, line, length))
                 return 0;
-        if (way.depth == DEPTH_MAX || is_on_way(up, line) || !is_module_path(path))
-                return error_set(reterr, ERROR_FAILED, EBADMSG, "modules.dep is broken at %s", path);
+        /* The depth is how those that need each other end. */
+        if (depth == DEPTH_MAX || !is_module_path(path))
+                return error_set(reterr, ERROR_FAILED, EBADMSG, "modules.dep is broken at %s",
+                                 path);
         for (at += *at == ':'; *at == ' '; at += strcspn(at, " \n")) {
                 const char *needed;
 
@@ -101,7 +88,7 @@ static int add_line(const char *dep, const char *line, const Way *up, Strv *path
                 if (!needed)
                         return error_set(reterr, ERROR_FAILED, EBADMSG,
                                          "modules.dep is broken at %s", path);
-                r = add_line(dep, needed, &way, paths, reterr);
+                r = add_line(dep, needed, depth + 1, paths, reterr);
                 if (r < 0)
                         return r;
         }
@@ -124,7 +111,7 @@ int modules_resolve(const char *dep, const char *builtin, Strv *ret, Error *rete
                 if (!line)
                         return error_set(reterr, ERROR_UNAVAILABLE, ENOENT,
                                          "the kernel has no module %s", wanted[i].name);
-                r = add_line(dep, line, NULL, &paths, reterr);
+                r = add_line(dep, line, 0, &paths, reterr);
                 if (r < 0)
                         return r;
         }

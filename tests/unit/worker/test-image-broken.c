@@ -253,7 +253,7 @@ static void what_needs_a_foreign_program_is_refused(void **state) {
 
 /* ---- ext4 ---- */
 
-/* 0: at the superblock. */
+/* A file system with these bytes at an offset of its superblock. */
 static int make_ext4(Fixture *fixture, size_t at, const void *bytes, size_t size) {
         int fd;
 
@@ -268,14 +268,14 @@ static int make_ext4(Fixture *fixture, size_t at, const void *bytes, size_t size
 static void an_ext4_without_its_magic_is_refused(void **state) {
         Fixture *fixture = *state;
 
-        expect_refused(fixture, import(fixture, make_ext4(fixture, 0x38, "", 2), IMAGE_EXT4),
+        expect_refused(fixture, import(fixture, make_ext4(fixture, 0x38, "\0", 2), IMAGE_EXT4),
                        -EBADMSG, "the file is no ext4 file system");
 }
 
 static void an_ext4_with_a_bad_superblock_is_refused(void **state) {
         Fixture *fixture = *state;
 
-        expect_refused(fixture, import(fixture, make_ext4(fixture, 0x28, "\1\1", 2), IMAGE_EXT4),
+        expect_refused(fixture, import(fixture, make_ext4(fixture, 0x28, "\1", 2), IMAGE_EXT4),
                        -EIO, "the file system cannot be opened");
         assert_string_equal(fixture->error.hint, "run: e2fsck -f FILE");
 }
