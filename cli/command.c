@@ -18,7 +18,7 @@ static const Command *const commands[] = {
         &command_image_import,   &command_image_list,    &command_kernel_import,
         &command_kernel_list,    &command_events,        &command_status,
         &command_version,        &command_api,           &command_system_install,
-        &command_system_status,  &command_system_uninstall,
+        &command_system_restart, &command_system_status, &command_system_uninstall,
 };
 
 static const Command *find_command(const Action *action) {

@@ -90,6 +90,12 @@ int daemon_get_status(const Host *host, uint64_t deadline_usec, SystemStatus *re
                    reterr);
 }
 
+int daemon_get_summary(const Host *host, uint64_t deadline_usec, SystemSummary *ret,
+                       Error *reterr) {
+        return ask(host, DAEMON_BANGERD, &interface_system, "GetSummary", ret, deadline_usec,
+                   reterr);
+}
+
 int daemon_ping_helper(const Host *host, uint64_t deadline_usec, RootPong *ret, Error *reterr) {
         return ask(host, DAEMON_HELPER, &interface_root, "Ping", ret, deadline_usec, reterr);
 }

@@ -22,6 +22,8 @@ int daemon_call(const Host *host, const Interface *interface, const char *method
                 void *out, int *ret_fd, uint64_t deadline_usec, Error *reterr);
 /* Each connects, asks once and leaves. The caller clears the reply with its schema. */
 int daemon_get_status(const Host *host, uint64_t deadline_usec, SystemStatus *ret, Error *reterr);
+int daemon_get_summary(const Host *host, uint64_t deadline_usec, SystemSummary *ret,
+                       Error *reterr);
 int daemon_ping_helper(const Host *host, uint64_t deadline_usec, RootPong *ret, Error *reterr);
 int daemon_read_inventory(const Host *host, uint64_t deadline_usec, Inventory *ret, Error *reterr);
 /* The bridge and its carrier go; refused while a VM has a tap on it. */

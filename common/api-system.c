@@ -2,6 +2,7 @@
 
 #define USER_NAME_MAX 255    /* LOGIN_NAME_MAX without its NUL */
 #define METHOD_NAME_MAX 255
+#define STATUS_WIDTH_MAX 1000
 #define PARAMETERS_MAX 262144 /* what a daemon takes as one message */
 
 static const char *const component_states[] = {
@@ -251,12 +252,83 @@ const Schema api_call_schema = {
         .n_fields = ELEMENTSOF(api_call_fields),
 };
 
+#define COUNT(member, text)                                                                        \
+        {.name = #member,                                                                          \
+         .type = FIELD_INT,                                                                        \
+         .offset = offsetof(SystemSummary, member),                                                \
+         .required = true,                                                                         \
+         .max = INT64_MAX,                                                                         \
+         .summary = (text)}
+
+static const Field system_summary_fields[] = {
+        COUNT(vms_running, "VMs that run"),
+        COUNT(vms_total, "VMs in all"),
+        COUNT(vms_broken, "VMs that need a look"),
+        {.name = "cpu_percent",
+         .type = FIELD_INT,
+         .offset = offsetof(SystemSummary, cpu_percent),
+         .min = 0,
+         .max = 100,
+         .absent = -1,
+         .summary = "Of the host's processors, by all VMs since the last look"},
+        COUNT(memory_bytes, "Memory of all VMs, with the host's caches of their files"),
+        COUNT(memory_total_bytes, "Memory of the host"),
+};
+
+#undef COUNT
+
+const Schema system_summary_schema = {
+        .name = "SystemSummary",
+        .size = sizeof(SystemSummary),
+        .fields = system_summary_fields,
+        .n_fields = ELEMENTSOF(system_summary_fields),
+};
+
+static const Field status_show_fields[] = {
+        {.name = "line",
+         .type = FIELD_BOOL,
+         .offset = offsetof(StatusShow, line),
+         .summary = "One short line for a status bar or a prompt; never fails",
+         .option = "line"},
+        {.name = "motd",
+         .type = FIELD_BOOL,
+         .offset = offsetof(StatusShow, motd),
+         .summary = "For a login: a few lines, none when all is well and nothing runs",
+         .option = "motd"},
+        {.name = "max_width",
+         .type = FIELD_INT,
+         .offset = offsetof(StatusShow, max_width),
+         .min = 1,
+         .max = STATUS_WIDTH_MAX,
+         .absent = -1,
+         .summary = "Columns that --line may take; the least important goes first",
+         .option = "max-width",
+         .metavar = "COLUMNS"},
+};
+
+const Schema status_show_schema = {
+        .name = "StatusShow",
+        .size = sizeof(StatusShow),
+        .fields = status_show_fields,
+        .n_fields = ELEMENTSOF(status_show_fields),
+};
+
 static const Action system_actions[] = {
-        {.method = "GetStatus",
-         .words = "status",
+        {.words = "status",
          .summary = "Show the state of the daemons and of this host",
+         .in = &status_show_schema,
+         .out = &system_status_schema,
+         .target = TARGET_HOST,
+         .flags = ACTION_LOCAL},
+        {.method = "GetStatus",
+         .summary = "Tell the state of the daemons and of this host",
          .in = &schema_empty,
          .out = &system_status_schema,
+         .target = TARGET_HOST},
+        {.method = "GetSummary",
+         .summary = "Tell what fits into a status bar, at once",
+         .in = &schema_empty,
+         .out = &system_summary_schema,
          .target = TARGET_HOST},
         {.words = "system install",
          .summary = "Set banger up on this host for one user",
@@ -270,6 +342,12 @@ static const Action system_actions[] = {
          .out = &system_report_schema,
          .target = TARGET_HOST,
          .flags = ACTION_LOCAL},
+        {.words = "system restart",
+         .summary = "Restart the daemons; VMs and sessions go on",
+         .in = &schema_empty,
+         .out = &schema_empty,
+         .target = TARGET_HOST,
+         .flags = ACTION_LOCAL | ACTION_ROOT},
         {.words = "system uninstall",
          .summary = "Remove banger from this host",
          .in = &system_uninstall_schema,

@@ -24,6 +24,20 @@ typedef struct SystemStatus {
         Objects components; /* ComponentStatus */
 } SystemStatus;
 
+/* What a status bar shows; told without asking the helper. */
+typedef struct SystemSummary {
+        int64_t vms_running, vms_total, vms_broken;
+        int64_t cpu_percent;        /* of the host, by all VMs since the last look; -1: no earlier one */
+        int64_t memory_bytes;       /* of all VMs, with the host's caches of their files */
+        int64_t memory_total_bytes; /* of the host */
+} SystemSummary;
+
+/* `status`: which form it takes; without one the table. */
+typedef struct StatusShow {
+        bool line, motd;
+        int64_t max_width; /* columns of the line; -1: all that there is */
+} StatusShow;
+
 typedef struct SystemInstall {
         char *owner;
         bool yes;
@@ -65,7 +79,8 @@ typedef struct ApiCall {
         bool more;
 } ApiCall;
 
-extern const Schema system_status_schema, component_status_schema, system_install_schema,
+extern const Schema system_status_schema, system_summary_schema, status_show_schema,
+        component_status_schema, system_install_schema,
         system_uninstall_schema, system_report_schema, system_check_schema, version_report_schema,
         api_call_schema;
 extern const Interface interface_system;

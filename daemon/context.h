@@ -8,6 +8,7 @@
 #include "daemon/events.h"
 #include "daemon/image.h"
 #include "daemon/kernel.h"
+#include "daemon/load.h"
 #include "daemon/operation.h"
 #include "daemon/pool.h"
 #include "daemon/store.h"
@@ -20,6 +21,7 @@ typedef struct DaemonContext {
         const char *state_dir;     /* BANGER_STATE_DIR outside tests */
         InstallConf install;
         Config config;
+        Load load;
         sd_event *event;
         Pool *pool;
         Store *store;

@@ -24,6 +24,7 @@ const Interface *const daemon_interfaces[] = {
 
 static const VarlinkMethod own_methods[] = {
         {"io.banger.System.GetStatus", system_get_status, 0},
+        {"io.banger.System.GetSummary", system_get_summary, 0},
         {"io.banger.VM.Create", vm_handle_create, 0},
         {"io.banger.VM.Start", vm_handle_start, 0},
         {"io.banger.VM.Stop", vm_handle_stop, 0},

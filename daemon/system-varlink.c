@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,9 +8,12 @@
 #include "common/clock.h"
 #include "common/version.h"
 #include "daemon/component.h"
+#include "daemon/load.h"
 #include "daemon/root-stub.h"
 #include "daemon/system-varlink.h"
 #include "daemon/vm.h"
+
+#define SLICE_CGROUP "/sys/fs/cgroup/banger.slice"
 
 /* Long enough for a helper that systemd has yet to start. */
 #define HELPER_TIMEOUT_USEC (2 * USEC_PER_SEC)
@@ -107,4 +111,19 @@ int system_get_status(VarlinkCall *call, _unused_ const void *parameters, void *
                 return error_set_errno(reterr, -r, "cannot ask the helper");
         (void) steal_ptr(request);
         return 0;
+}
+
+int system_get_summary(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                       _unused_ Error *reterr) {
+        DaemonContext *context = userdata;
+        _cleanup_close_ int slice_fd = open(SLICE_CGROUP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        SystemSummary summary = {.vms_broken = vms_count_broken(context->vms)};
+        LoadNow now;
+
+        vms_count(context->vms, &summary.vms_running, &summary.vms_total);
+        load_look(&context->load, slice_fd, clock_monotonic_usec(), &now);
+        summary.cpu_percent = now.cpu_percent;
+        summary.memory_bytes = now.memory_bytes;
+        summary.memory_total_bytes = now.memory_total_bytes;
+        return varlink_call_reply(call, &summary);
 }

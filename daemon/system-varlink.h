@@ -3,3 +3,4 @@
 #include "common/varlink-server.h"
 
 int system_get_status(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
+int system_get_summary(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);

@@ -158,6 +158,14 @@ void vms_count(const Vms *vms, int64_t *ret_running, int64_t *ret_total) {
         *ret_total = (int64_t) vms->n_items;
 }
 
+int64_t vms_count_broken(const Vms *vms) {
+        int64_t broken = 0;
+
+        for (size_t i = 0; i < vms->n_items; i++)
+                broken += vms->items[i]->state == VM_BROKEN;
+        return broken;
+}
+
 int vms_list(const Vms *vms, VmList *ret) {
         VmInfo *items = calloc(vms->n_items ? vms->n_items : 1, sizeof(*items));
         VmList list = {.vms = {.items = items}};

@@ -42,6 +42,7 @@ Vm *vms_find_id(const Vms *vms, const char *id); /* NULL */
 /* The caller clears ret with vm_list_schema. -ENOMEM. */
 int vms_list(const Vms *vms, VmList *ret);
 void vms_count(const Vms *vms, int64_t *ret_running, int64_t *ret_total);
+int64_t vms_count_broken(const Vms *vms);
 int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr);
 /* Calls fn for each, which may forget the one it is given. */
 void vms_for_each(Vms *vms, void (*fn)(Vm *vm, void *userdata), void *userdata);

@@ -64,8 +64,20 @@ static int fake_inventory(VarlinkCall *call, const void *parameters, void *userd
         return varlink_call_reply(call, &inventory);
 }
 
+static int fake_get_summary(VarlinkCall *call, _unused_ const void *parameters,
+                            _unused_ void *userdata, _unused_ Error *reterr) {
+        return varlink_call_reply(call, &(SystemSummary) {
+                                                .vms_running = 1,
+                                                .vms_total = 3,
+                                                .cpu_percent = 7,
+                                                .memory_bytes = 1 << 30,
+                                                .memory_total_bytes = INT64_C(8) << 30,
+                                        });
+}
+
 static const VarlinkMethod bangerd_methods[] = {
         {.name = "io.banger.System.GetStatus", .handler = fake_get_status},
+        {.name = "io.banger.System.GetSummary", .handler = fake_get_summary},
 };
 static const VarlinkMethod helper_methods[] = {
         {.name = "io.banger.Root.Ping", .handler = fake_ping},
@@ -95,6 +107,7 @@ static void serve_one(int listen_fd, bool helper, bool degraded) {
                 .n_actions = ELEMENTSOF(helper_methods),
         };
         const Interface *const helper_interfaces[] = {&helper_interface, NULL};
+        const size_t n_methods[] = {ELEMENTSOF(bangerd_methods), ELEMENTSOF(helper_methods)};
         const VarlinkServerConfig config = {
                 .vendor = "banger",
                 .product = "fake",
@@ -102,7 +115,7 @@ static void serve_one(int listen_fd, bool helper, bool degraded) {
                 .url = BANGER_URL,
                 .interfaces = helper ? helper_interfaces : bangerd_interfaces,
                 .methods = helper ? helper_methods : bangerd_methods,
-                .n_methods = helper ? ELEMENTSOF(helper_methods) : ELEMENTSOF(bangerd_methods),
+                .n_methods = n_methods[helper],
                 .limits = &varlink_limits_daemon,
                 .userdata = &degraded,
         };
@@ -199,6 +212,25 @@ static void status_prints_a_table_and_escapes_the_daemons_words(void **state) {
                        "bangerd    ok     9.9\n",
                        "");
         daemon_stop(&daemon);
+}
+
+static void the_status_line_fits_into_a_prompt(void **state) {
+        Daemon daemon = daemon_start(*state, false, false);
+
+        assert_outcome(*state, (const char *const[]) {"status", "--line", "--max-width", "13", NULL},
+                       0, "bgr 1/3 cpu7\n", "");
+        daemon_stop(&daemon);
+}
+
+static void the_status_line_never_fails(void **state) {
+        assert_outcome(*state, (const char *const[]) {"status", "--line", NULL}, 0, "bgr off\n", "");
+}
+
+static void the_forms_of_a_status_exclude_each_other(void **state) {
+        assert_outcome(*state, (const char *const[]) {"status", "--line", "--motd", NULL}, 2, "",
+                       "banger: --line or --motd, not both\n");
+        assert_outcome(*state, (const char *const[]) {"status", "--max-width", "9", NULL}, 2, "",
+                       "banger: --max-width goes with --line\n");
 }
 
 static void a_degraded_component_is_status_4_in_json_too(void **state) {
@@ -453,6 +485,10 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 in_root("status_prints_a_table_and_escapes_the_daemons_words",
                         status_prints_a_table_and_escapes_the_daemons_words),
+                in_root("the_status_line_fits_into_a_prompt", the_status_line_fits_into_a_prompt),
+                in_root("the_status_line_never_fails", the_status_line_never_fails),
+                in_root("the_forms_of_a_status_exclude_each_other",
+                        the_forms_of_a_status_exclude_each_other),
                 in_root("a_degraded_component_is_status_4_in_json_too",
                         a_degraded_component_is_status_4_in_json_too),
                 in_root("not_installed_is_status_3_and_says_how_to",

@@ -15,7 +15,6 @@ static void a_method_is_found_by_its_full_name(void **state _unused_) {
 
         action = action_find_method(action_interfaces, "io.banger.System.GetStatus", &interface);
         assert_non_null(action);
-        assert_string_equal(action->words, "status");
         assert_ptr_equal(action->out, &system_status_schema);
         assert_ptr_equal(interface, &interface_system);
 }
@@ -59,7 +58,7 @@ static const Action *find(const char *text, size_t *ret_n_words) {
 static void words_find_an_action_and_leave_the_rest(void **state _unused_) {
         size_t n = 0;
 
-        assert_string_equal(find("status", &n)->method, "GetStatus");
+        assert_ptr_equal(find("status", &n)->in, &status_show_schema);
         assert_int_equal(n, 1);
         assert_string_equal(find("system status", &n)->words, "system status");
         assert_int_equal(n, 2);
