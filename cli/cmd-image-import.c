@@ -1,10 +1,10 @@
 #include <errno.h>
 
 #include "cli/daemon.h"
-#include "cli/format.h"
 #include "cli/import.h"
 #include "cli/live.h"
 #include "cli/output.h"
+#include "common/format.h"
 #include "common/strings.h"
 #include "common/varlink-stream.h"
 

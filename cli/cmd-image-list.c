@@ -1,7 +1,7 @@
 #include "cli/command.h"
-#include "cli/format.h"
 #include "cli/table.h"
 #include "common/api-image.h"
+#include "common/format.h"
 #include "common/strings.h"
 
 static const TableColumn columns[] = {

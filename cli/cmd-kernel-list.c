@@ -1,7 +1,7 @@
 #include "cli/command.h"
-#include "cli/format.h"
 #include "cli/table.h"
 #include "common/api-kernel.h"
+#include "common/format.h"
 
 static const TableColumn columns[] = {
         {.title = "NAME"},

@@ -2,12 +2,12 @@
 #include <systemd/sd-daemon.h>
 
 #include "cli/confirm.h"
-#include "cli/format.h"
 #include "cli/layout.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/setup.h"
 #include "common/clock.h"
+#include "common/format.h"
 #include "common/strings.h"
 
 static int restart(const CommandContext *context, const Units *units, Progress *progress,

@@ -2,19 +2,9 @@
 /* Commands: an action of the table and what this program does for it. A plain method needs no
  * entry: the words become the request, the reply is printed by its schema. */
 #include <stdio.h>
-#include <sys/types.h>
 
 #include "common/action.h"
-
-/* Where this host keeps things; tests pass others. */
-typedef struct Host {
-        int root_fd; /* files of the host are opened below this */
-        const char *install_conf;
-        const char *bangerd_socket;
-        const char *helper_socket;
-        uid_t root_uid; /* whom root's files belong to */
-        gid_t root_gid;
-} Host;
+#include "common/host.h"
 
 typedef struct CommandContext {
         const Host *host;

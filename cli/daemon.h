@@ -1,22 +1,10 @@
 #pragma once
-/* Connections to the two daemons, and why there is none: not installed, stopped, or not ours. */
+/* Calls of the two daemons. */
 #include "cli/command.h"
 #include "common/api-root.h"
 #include "common/api-system.h"
-#include "common/varlink-poll.h"
+#include "common/reach.h"
 
-typedef enum Daemon {
-        DAEMON_BANGERD,
-        DAEMON_HELPER,
-} Daemon;
-
-static inline void client_cleanup(VarlinkClient **client) {
-        varlink_client_free(*client);
-}
-#define _cleanup_client_ _cleanup_(client_cleanup)
-
-/* ERROR_NOT_INSTALLED, ERROR_UNREACHABLE or ERROR_NOT_PERMITTED, each with what to do. */
-int daemon_connect(const Host *host, Daemon daemon, VarlinkClient **ret, Error *reterr);
 /* Connects, calls and leaves: as varlink_client_call(), which knows the rest. */
 int daemon_call(const Host *host, const Interface *interface, const char *method, const void *in,
                 void *out, int *ret_fd, uint64_t deadline_usec, Error *reterr);

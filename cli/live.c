@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "cli/live.h"
-#include "cli/text.h"
+#include "common/text.h"
 
 #define WIDTH_UNKNOWN 80
 

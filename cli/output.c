@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "cli/output.h"
-#include "cli/text.h"
 #include "common/json.h"
+#include "common/text.h"
 
 int output_json(FILE *out, struct json_object *object, JsonLayout layout) {
         int flags = JSON_C_TO_STRING_NOSLASHESCAPE | JSON_C_TO_STRING_SPACED;

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "cli/table.h"
-#include "cli/text.h"
 #include "common/cleanup.h"
+#include "common/text.h"
 
 #define COLUMN_GAP 2
 

@@ -2,11 +2,12 @@
 
 #include "cli/daemon.h"
 #include "cli/exec-session.h"
+#include "cli/live.h"
 #include "cli/output.h"
-#include "cli/stages.h"
 #include "cli/vm.h"
 #include "common/api-operation.h"
 #include "common/clock.h"
+#include "common/stages.h"
 #include "common/varlink-stream.h"
 
 /* For an agent to answer and an image's init to end its start. */

@@ -1,5 +1,5 @@
 #include "cli/table.h"
-#include "cli/text.h"
+#include "common/text.h"
 #include "tests/unit/cli/fixture.h"
 
 #include <locale.h>

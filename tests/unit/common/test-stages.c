@@ -1,6 +1,13 @@
-#include "cli/format.h"
-#include "cli/stages.h"
-#include "tests/unit/cli/fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/format.h"
+#include "common/stages.h"
+#include "common/strings.h"
 
 static void add(Stages *stages, const char *name, int64_t elapsed_us, int64_t usual_us) {
         char copy[32], operation[] = "0123456789";

@@ -2,8 +2,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/format.h"
 #include "common/clock.h"
+#include "common/format.h"
 #include "common/strings.h"
 
 #define BYTES_PER_UNIT 1024.0

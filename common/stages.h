@@ -1,6 +1,5 @@
 #pragma once
 /* The stages of a VM's start or stop: what is done, how long it took, what is under way. */
-#include "cli/live.h"
 #include "common/api-vm.h"
 
 #define STAGES_MAX 16

@@ -2,10 +2,10 @@
 #include <langinfo.h>
 #include <string.h>
 
-#include "cli/format.h"
-#include "cli/stages.h"
-#include "cli/text.h"
+#include "common/format.h"
+#include "common/stages.h"
 #include "common/strings.h"
+#include "common/text.h"
 
 /* Below this a ratio says nothing. */
 #define SLOW_MIN_US 50000

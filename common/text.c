@@ -3,8 +3,8 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "cli/text.h"
 #include "common/cleanup.h"
+#include "common/text.h"
 
 /* The length of the UTF-8 sequence at text (RFC 3629), 0 when there is none. */
 static size_t utf8_decode(const char *text, uint32_t *ret) {
