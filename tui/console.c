@@ -18,6 +18,7 @@
 #define TICK_USEC (2 * USEC_PER_SEC)
 #define TICK_BUSY_USEC (USEC_PER_SEC / 2) /* while something counts quicker than that */
 #define FRAME_USEC (40 * USEC_PER_MSEC)   /* between two screens that no key asked for */
+#define UNWELL_USEC (5 * USEC_PER_SEC)    /* until what was not well is looked at again */
 #define POLLS_MAX (LINK_CALLS_MAX + 8)
 #define HANGUP_STATUS (128 + SIGHUP)
 
@@ -32,7 +33,7 @@ typedef struct Console {
         bool dirty, quit;
         bool urgent; /* a key waits for its screen */
         int status;
-        uint64_t tick_usec, sample_usec, frame_usec; /* when the next is due */
+        uint64_t tick_usec, sample_usec, frame_usec, unwell_usec; /* when the next is due */
 } Console;
 
 static void on_changed(void *userdata) {
@@ -210,6 +211,17 @@ static bool counts_quickly(const Model *model) {
         return model_stale(model);
 }
 
+/* Nobody tells when the helper is well again: that alone is asked for, while it is not. */
+static void ask_again_while_unwell(Console *console, uint64_t now) {
+        const ComponentStatus *helper = model_component(&console->model, "bangerd-root");
+
+        if (now < console->unwell_usec)
+                return;
+        console->unwell_usec = now + UNWELL_USEC;
+        if (console->model.link == LINK_UP && helper && helper->state != COMPONENT_OK)
+                feed_ask(&console->feed, FEED_STATUS);
+}
+
 static void tick(Console *console, uint64_t now) {
         if (now >= console->sample_usec) {
                 console->env->sample(console->env->host->root_fd, &console->model.sample);
@@ -217,6 +229,7 @@ static void tick(Console *console, uint64_t now) {
         }
         if (now < console->tick_usec)
                 return;
+        ask_again_while_unwell(console, now);
         console->tick_usec = now + (counts_quickly(&console->model) ? TICK_BUSY_USEC : TICK_USEC);
         console->dirty = true;
 }

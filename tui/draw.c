@@ -9,6 +9,8 @@
 
 #define MARGIN 1
 #define LABEL_WIDTH 10
+#define MESSAGE_ROWS 3 /* that a message may take */
+#define TALL_ROWS 20  /* on a screen of at least so many; one less on a smaller one */
 
 static void measure_columns(const Ui *ui, const Panel *panel, const View *view,
                             LayoutColumn *columns) {
@@ -169,30 +171,42 @@ static void draw_detail(Ui *ui, size_t row, Rect rect, Canvas *canvas) {
 
 /* ---- the last two rows ---- */
 
+/* A long one goes over the rows above: what to do stands at its end. */
+static void draw_lines(Canvas *canvas, int y, Role role, const char *text) {
+        int most = canvas->height >= TALL_ROWS ? MESSAGE_ROWS : MESSAGE_ROWS - 1;
+        int rows = canvas_wrap_rows(canvas, canvas->width - 2 * MARGIN, text);
+        Rect room;
+
+        if (rows > most)
+                rows = most;
+        room = (Rect) {y - rows + 1, 0, rows, canvas->width};
+        canvas_fill(canvas, room, ROLE_TEXT, ' ');
+        room.x += MARGIN;
+        room.width -= 2 * MARGIN;
+        canvas_wrap(canvas, room, role, text);
+}
+
 static void draw_message(const Ui *ui, int y, Canvas *canvas) {
         const View *view = &ui->views[ui->panel];
+        char text[2 * SPAN_MAX + 2];
         Span message, hint;
-        int used;
 
         if (ui->overlay == OVERLAY_FILTER) {
-                used = canvas_format(canvas, y, MARGIN, canvas->width - 2 * MARGIN, ROLE_STRONG,
-                                     "/%s", view->filter);
+                canvas->cursor_x = MARGIN + canvas_format(canvas, y, MARGIN,
+                                                          canvas->width - 2 * MARGIN, ROLE_STRONG,
+                                                          "/%s", view->filter);
                 canvas->cursor_y = y;
-                canvas->cursor_x = MARGIN + used;
                 return;
         }
         if (ui->message.text[0]) {
-                canvas_text(canvas, y, MARGIN, canvas->width - 2 * MARGIN, ui->message.role,
-                            ui->message.text);
+                draw_lines(canvas, y, ui->message.role, ui->message.text);
                 return;
         }
         if (shows_trouble(ui) || !header_trouble(ui->model, &message, &hint))
                 return;
-        used = canvas_text(canvas, y, MARGIN, canvas->width - 2 * MARGIN, message.role,
-                           message.text);
-        if (hint.text[0])
-                canvas_format(canvas, y, MARGIN + used, canvas->width - used - 2 * MARGIN,
-                              ROLE_STRONG, "; %s", hint.text);
+        (void) snprintf(text, sizeof(text), "%s%s%s", message.text, hint.text[0] ? "; " : "",
+                        hint.text);
+        draw_lines(canvas, y, message.role, text);
 }
 
 static int draw_key(Canvas *canvas, int y, int x, const char *key, const char *label) {

@@ -201,7 +201,8 @@ void header_draw_tabs(const Ui *ui, const View *view, Canvas *canvas, int y) {
                          figure_age((int64_t) ((model->now_usec - model->down_usec) / USEC_PER_SEC),
                                     age));
         else if (view->filter[0])
-                span_set(&right, ROLE_STRONG, "/%s", view->filter);
+                span_set(&right, ROLE_STRONG, "/%s  %zu of %zu", view->filter,
+                         view->n_rows > 0 ? view->at + 1 : 0, view->n_rows);
         else if (view->n_rows > 0)
                 span_set(&right, ROLE_FAINT, "%zu of %zu", view->at + 1, view->n_rows);
         canvas_text_right(canvas, y, pen.x + 1, canvas->width - pen.x - 2, right.role, right.text);

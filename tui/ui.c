@@ -247,6 +247,8 @@ static void turn_tab(Ui *ui, int by) {
 
         while (ui_panel(ui)->tabs[n])
                 n++;
+        if (n == 0)
+                return;
         view->tab = by > 0 ? (view->tab + 1) % n : (view->tab + n - 1) % n;
         view->detail_top = 0;
 }

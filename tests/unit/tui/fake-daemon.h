@@ -328,7 +328,7 @@ static inline void fake_command(FakeWorld *world, char command) {
                 break;
         case 'b':
                 vm->info.state = VM_BROKEN;
-                (void) snprintf(vm->reason, sizeof(vm->reason), "\033[31mred\007 \xff reason");
+                (void) snprintf(vm->reason, sizeof(vm->reason), "\033[31mred\007 reason");
                 vm->info.reason = vm->reason;
                 fake_changed(world, vm);
                 break;

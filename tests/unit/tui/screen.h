@@ -46,8 +46,8 @@ static inline int screen_setup(void **state) {
         n = readlink("/proc/self/exe", screen->program, sizeof(screen->program) - 1);
         assert_true(n > 0);
         screen_write(screen, "banger", "#!/bin/sh\ncat \"${0%/*}/report\"\n", 0755);
-        screen_write(screen, "sudo", "#!/bin/sh\necho \"as root: ${2##*/} $3 $4 $5 $6\"\n"
-                                     "echo \"$4\" >\"${0%/*}/ran\"\n", 0755);
+        screen_write(screen, "sudo", "#!/bin/sh\nshift\necho \"as root: banger $*\"\n"
+                                     ">\"${0%/*}/ran\"\n", 0755);
         screen_write(screen, "report", screen_report, 0644);
         screen_write(screen, "install.conf", "owner = alice\nuid = 1000\ngid = 1000\n", 0644);
         *state = screen;
