@@ -8,7 +8,7 @@ static int exec_run(const CommandContext *context, const Action *action, const v
 
         (void) action;
         (void) reterr;
-        r = vm_exec(context, value, &status, &error);
+        r = vm_exec(context, value, -1, &status, &error);
         return r < 0 ? vm_own_failure(context, &error, r) : status;
 }
 

@@ -1,9 +1,8 @@
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "cli/daemon.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/vm.h"
 #include "common/api-image.h"
@@ -11,7 +10,7 @@
 #include "common/strings.h"
 
 #define CALL_TIMEOUT_USEC (60 * USEC_PER_SEC)
-#define STATUS_INTERRUPTED (128 + SIGINT)
+#define STATUS_SIGNALED 128
 
 static void info_cleanup(VmInfo *vm) {
         schema_clear(&vm_info_schema, vm);
@@ -56,20 +55,17 @@ static int choose_image(const CommandContext *context, const VmRun *run, char **
         return 0;
 }
 
-static int create(const CommandContext *context, const VmRun *run, VmInfo *ret, Error *reterr) {
-        _cleanup_free_ char *image = NULL;
-        VmCreate wanted = {
+static int create(const CommandContext *context, const VmRun *run, char *image, VmInfo *ret,
+                  Error *reterr) {
+        const VmCreate wanted = {
                 .name = run->name,
+                .image = image,
                 .kernel = run->kernel,
                 .vcpus = run->vcpus,
                 .memory_mib = run->memory_mib,
                 .ephemeral = run->remove,
         };
-        int r = choose_image(context, run, &image, reterr);
 
-        if (r < 0)
-                return r;
-        wanted.image = image;
         return daemon_call(context->host, &interface_vm, "Create", &wanted, ret, NULL, deadline(),
                            reterr);
 }
@@ -81,30 +77,6 @@ static int start(const CommandContext *context, char *vm, int signal_fd, Error *
 
         if (r >= 0)
                 schema_clear(&vm_progress_schema, &progress);
-        return r;
-}
-
-/* The start under way can be interrupted: it is then taken back. */
-static int start_interruptibly(const CommandContext *context, char *vm, bool *ret_interrupted,
-                               Error *reterr) {
-        _cleanup_close_ int signal_fd = -1;
-        struct signalfd_siginfo info;
-        sigset_t signals, saved;
-        int r;
-
-        (void) sigemptyset(&signals);
-        (void) sigaddset(&signals, SIGINT);
-        (void) sigaddset(&signals, SIGTERM);
-        (void) sigaddset(&signals, SIGHUP);
-        signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (signal_fd < 0)
-                return error_set_errno(reterr, errno, "cannot watch signals");
-        (void) sigprocmask(SIG_BLOCK, &signals, &saved);
-        r = start(context, vm, signal_fd, reterr);
-        /* What came meanwhile has had its effect. */
-        while (read(signal_fd, &info, sizeof(info)) > 0)
-                *ret_interrupted = true;
-        (void) sigprocmask(SIG_SETMASK, &saved, NULL);
         return r;
 }
 
@@ -121,7 +93,8 @@ static int delete(const CommandContext *context, char *vm, Error *reterr) {
         return r;
 }
 
-static int stop(const CommandContext *context, char *vm, Error *reterr) {
+/* A further interrupt leaves the stop to the daemon, which goes on with it. */
+static int stop(const CommandContext *context, char *vm, int wake_fd, Error *reterr) {
         const VmStop wanted = {.vm = vm, .timeout_s = VM_STOP_TIMEOUT_S_DEFAULT};
         VmProgress progress = {.operation = NULL};
         /* Quietly: what the command printed is the last thing to be seen. */
@@ -129,17 +102,10 @@ static int stop(const CommandContext *context, char *vm, Error *reterr) {
         int r;
 
         quiet.json = true;
-        r = vm_follow(&quiet, "Stop", &wanted, -1, &progress, reterr);
+        r = vm_follow(&quiet, "Stop", &wanted, wake_fd, &progress, reterr);
         if (r >= 0)
                 schema_clear(&vm_progress_schema, &progress);
         return r;
-}
-
-static int run_command(const CommandContext *context, const VmRun *run, char *vm, Error *reterr) {
-        const VmExec exec = {.vm = vm, .now = run->now, .command = run->command};
-        int status, r = vm_exec(context, &exec, &status, reterr);
-
-        return r < 0 ? r : status;
 }
 
 static int print_name(const CommandContext *context, const VmInfo *vm, Error *reterr) {
@@ -149,24 +115,43 @@ static int print_name(const CommandContext *context, const VmInfo *vm, Error *re
         return r < 0 ? error_set_errno(reterr, -r, "cannot print the VM") : 0;
 }
 
+static bool in_foreground(const VmRun *run) {
+        return run->command && !run->detach;
+}
+
+/* The command's exit status, or negative. Whatever it waits for can be interrupted. */
+static int start_and_run(const CommandContext *context, const VmRun *run, const VmInfo *vm,
+                         Interrupt *interrupt, bool *ret_started, Error *reterr) {
+        const VmExec exec = {.vm = vm->name, .now = run->now, .command = run->command};
+        int status, r = interrupt_check(interrupt, reterr);
+
+        if (r >= 0) {
+                r = start(context, vm->name, interrupt->fd, reterr);
+                *ret_started = r >= 0;
+        }
+        /* One that came too late to cancel the start. */
+        if (r >= 0)
+                r = interrupt_check(interrupt, reterr);
+        if (r < 0)
+                return r;
+        if (!in_foreground(run))
+                return print_name(context, vm, reterr);
+        r = vm_exec(context, &exec, interrupt->fd, &status, reterr);
+        return r < 0 ? r : status;
+}
+
 /* Everything after the VM exists: the exit status, or negative. */
 static int run_vm(const CommandContext *context, const VmRun *run, const VmInfo *vm,
-                  Error *reterr) {
-        bool interrupted = false, foreground = run->command && !run->detach;
+                  Interrupt *interrupt, Error *reterr) {
         _cleanup_error_ Error more = ERROR_INIT;
-        int more_r = 0, r = start_interruptibly(context, vm->name, &interrupted, reterr);
-        bool started = r >= 0;
+        bool started = false, interrupted;
+        int more_r = 0, r = start_and_run(context, run, vm, interrupt, &started, reterr);
 
-        if (r >= 0 && interrupted)
-                r = error_set(reterr, ERROR_CANCELED, ECANCELED, "interrupted");
-        if (r >= 0 && foreground)
-                r = run_command(context, run, vm->name, reterr);
-        else if (r >= 0)
-                r = print_name(context, vm, reterr);
-        if (run->remove && (r < 0 || foreground))
+        interrupted = interrupt_came(interrupt) && r < 0;
+        if (run->remove && (r < 0 || in_foreground(run)))
                 more_r = delete(context, vm->name, &more);
-        else if (started && foreground)
-                more_r = stop(context, vm->name, &more);
+        else if (started && (r < 0 || in_foreground(run)))
+                more_r = stop(context, vm->name, interrupt->fd, &more);
         if (more_r < 0 && r >= 0) {
                 /* The command's own status is what the caller asked for. */
                 output_error(context->err, context->json, &more, more_r);
@@ -174,18 +159,35 @@ static int run_vm(const CommandContext *context, const VmRun *run, const VmInfo 
         }
         if (more_r < 0)
                 r = error_join(reterr, r, &more, more_r);
-        if (interrupted && r < 0) {
+        if (interrupted) {
                 output_error(context->err, context->json, reterr, r);
                 error_clear(reterr);
-                return STATUS_INTERRUPTED;
+                return STATUS_SIGNALED + interrupt->signal;
         }
+        return r;
+}
+
+/* From the creation on nothing ends this process before it has cleaned up. */
+static int create_and_run(const CommandContext *context, const VmRun *run, Error *reterr) {
+        _cleanup_(info_cleanup) VmInfo vm = {.id = NULL};
+        _cleanup_free_ char *image = NULL;
+        Interrupt interrupt;
+        int r = choose_image(context, run, &image, reterr);
+
+        if (r >= 0)
+                r = interrupt_begin(&interrupt, reterr);
+        if (r < 0)
+                return r;
+        r = create(context, run, image, &vm, reterr);
+        if (r >= 0)
+                r = run_vm(context, run, &vm, &interrupt, reterr);
+        interrupt_end(&interrupt);
         return r;
 }
 
 static int run_run(const CommandContext *context, const Action *action, const void *value,
                    Error *reterr) {
         const VmRun *run = value;
-        _cleanup_(info_cleanup) VmInfo vm = {.id = NULL};
         _cleanup_error_ Error error = ERROR_INIT;
         int r;
 
@@ -193,13 +195,11 @@ static int run_run(const CommandContext *context, const Action *action, const vo
         if (run->detach && run->command)
                 return error_set(reterr, ERROR_USAGE, EINVAL,
                                  "-d and a command do not go together: use vm exec");
-        r = create(context, run, &vm, &error);
+        r = create_and_run(context, run, &error);
         if (r < 0 && error.kind == ERROR_USAGE) {
                 error_move(reterr, &error);
                 return r;
         }
-        if (r >= 0)
-                r = run_vm(context, run, &vm, &error);
         return r < 0 ? vm_own_failure(context, &error, r) : r;
 }
 

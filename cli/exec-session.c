@@ -17,6 +17,7 @@
 /* The agent answers before it starts the command: only a guest that hangs takes that long. */
 #define REPLY_USEC (30 * USEC_PER_SEC)
 #define CONTROL_ROOM 1024
+#define STATUS_SIGNALED 128
 
 static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
@@ -174,6 +175,13 @@ static int session_write(ExecSession *session, Error *reterr) {
 
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
                 return 0;
+        /* Nobody reads it any more, as in `… | head -n 1`: the end, as PIPE would be. */
+        if (n < 0 && errno == EPIPE) {
+                session->exited = true;
+                session->status = STATUS_SIGNALED + SIGPIPE;
+                session->data_size = 0;
+                return 0;
+        }
         if (n < 0)
                 return error_set_errno(reterr, errno, "cannot write the command's output");
         session->data += n;

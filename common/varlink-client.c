@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "common/strings.h"
 #include "common/varlink-error.h"
+#include "common/varlink-internal.h"
 #include "common/varlink-poll.h"
 
 struct VarlinkClient {
@@ -263,18 +264,18 @@ int varlink_client_receive(VarlinkClient *client, uint64_t deadline_usec, Varlin
         return 0;
 }
 
-static const Action *find_action(const Interface *interface, const char *method) {
+const Action *varlink_find_action(const Interface *interface, const char *method) {
         for (size_t i = 0; i < interface->n_actions; i++)
                 if (string_equal(interface->actions[i].method, method))
                         return &interface->actions[i];
         return NULL;
 }
 
-static int decode_reply(const Action *action, VarlinkReply *reply, void *out, int *ret_fd,
-                        Error *reterr) {
+int varlink_reply_decode(const Action *action, VarlinkReply *reply, void *out, int *ret_fd,
+                         Error *reterr) {
         int r = 0;
 
-        if (reply->continues || (ret_fd && reply->n_fds != 1))
+        if (ret_fd && reply->n_fds != 1)
                 return bad_reply(reterr);
         if (out)
                 r = schema_decode(action->out, reply->parameters, out, reterr);
@@ -292,7 +293,7 @@ static int decode_reply(const Action *action, VarlinkReply *reply, void *out, in
 int varlink_client_call(VarlinkClient *client, const Interface *interface, const char *method,
                         const void *in, void *out, const int *fds, size_t n_fds, int *ret_fd,
                         uint64_t deadline_usec, Error *reterr) {
-        const Action *action = find_action(interface, method);
+        const Action *action = varlink_find_action(interface, method);
         _cleanup_(varlink_reply_clear) VarlinkReply reply = {.parameters = NULL};
         _cleanup_json_ struct json_object *parameters = NULL;
         _cleanup_free_ char *name = NULL;
@@ -318,7 +319,9 @@ int varlink_client_call(VarlinkClient *client, const Interface *interface, const
                 r = varlink_client_receive(client, deadline_usec, &reply, reterr);
         if (r < 0)
                 return r;
-        return decode_reply(action, &reply, out, ret_fd, reterr);
+        if (reply.continues)
+                return bad_reply(reterr);
+        return varlink_reply_decode(action, &reply, out, ret_fd, reterr);
 }
 
 int varlink_client_steal(VarlinkClient *client, void **ret_rest, size_t *ret_rest_size) {

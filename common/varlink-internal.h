@@ -1,6 +1,8 @@
 #pragma once
-/* What varlink-server.c, varlink-call.c, varlink-envelope.c and varlink-service.c share. */
+/* What varlink-server.c, varlink-call.c, varlink-envelope.c and varlink-service.c share; and, at
+ * the end, varlink-client.c and varlink-stream.c. */
 
+#include "common/varlink-poll.h"
 #include "common/varlink-server.h"
 
 struct VarlinkServer {
@@ -71,3 +73,10 @@ int varlink_envelope_parse(VarlinkCall *call, VarlinkMessage *message,
 extern const Interface varlink_service_interface;
 /* The built-in row of that name, NULL for none; its handler's userdata is the server. */
 const VarlinkMethod *varlink_service_find(const char *method);
+
+/* varlink-client.c: the row of a method's short name; NULL for none. */
+const Action *varlink_find_action(const Interface *interface, const char *method);
+/* By the action's schema; out and ret_fd may be NULL and are untouched on failure. ret_fd: the
+ * reply's only descriptor, -EPROTO when it has another number of them. */
+int varlink_reply_decode(const Action *action, VarlinkReply *reply, void *out, int *ret_fd,
+                         Error *reterr);

@@ -4,14 +4,8 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/strings.h"
+#include "common/varlink-internal.h"
 #include "common/varlink-stream.h"
-
-static const Action *find_action(const Interface *interface, const char *method) {
-        for (size_t i = 0; i < interface->n_actions; i++)
-                if (string_equal(interface->actions[i].method, method))
-                        return &interface->actions[i];
-        return NULL;
-}
 
 static int send_call(VarlinkClient *client, const Interface *interface, const Action *action,
                      const void *in, const int *fds, size_t n_fds, uint64_t deadline_usec,
@@ -75,18 +69,7 @@ static int receive(VarlinkClient *client, VarlinkStream *stream, VarlinkReply *r
         }
 }
 
-static int decode(const Action *action, const VarlinkReply *reply, void *out, Error *reterr) {
-        int r = schema_decode(action->out, reply->parameters, out, reterr);
-
-        if (r >= 0)
-                return 0;
-        /* It is not the user's parameter that is wrong. */
-        if (reterr && reterr->kind == ERROR_INVALID_PARAMETER)
-                reterr->kind = ERROR_PROTOCOL;
-        return error_prepend(reterr, r, "cannot read the service's reply");
-}
-
-static int deliver(const Action *action, const VarlinkReply *reply, VarlinkStream *stream,
+static int deliver(const Action *action, VarlinkReply *reply, VarlinkStream *stream,
                    Error *reterr) {
         _cleanup_free_ void *out = NULL;
         int r;
@@ -96,7 +79,7 @@ static int deliver(const Action *action, const VarlinkReply *reply, VarlinkStrea
         out = calloc(1, action->out->size > 0 ? action->out->size : 1);
         if (!out)
                 return error_set_errno(reterr, ENOMEM, "cannot read the service's reply");
-        r = decode(action, reply, out, reterr);
+        r = varlink_reply_decode(action, reply, out, NULL, reterr);
         if (r < 0)
                 return r;
         r = stream->on_reply(out, stream->userdata, reterr);
@@ -107,7 +90,7 @@ static int deliver(const Action *action, const VarlinkReply *reply, VarlinkStrea
 int varlink_client_stream(VarlinkClient *client, const Interface *interface, const char *method,
                           const void *in, void *out, const int *fds, size_t n_fds,
                           VarlinkStream *stream, Error *reterr) {
-        const Action *action = find_action(interface, method);
+        const Action *action = varlink_find_action(interface, method);
         int r;
 
         if (!action)
@@ -119,7 +102,7 @@ int varlink_client_stream(VarlinkClient *client, const Interface *interface, con
 
                 r = receive(client, stream, &reply, reterr);
                 if (r >= 0 && !reply.continues)
-                        return out ? decode(action, &reply, out, reterr) : 0;
+                        return varlink_reply_decode(action, &reply, out, stream->ret_fd, reterr);
                 if (r >= 0)
                         r = deliver(action, &reply, stream, reterr);
         }

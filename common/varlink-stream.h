@@ -12,6 +12,9 @@ struct VarlinkStream {
         int wake_fd;
         int (*on_wake)(VarlinkStream *stream, void *userdata, Error *reterr);
         void *userdata;
+        /* Where the last reply's only descriptor goes, -EPROTO when it has none; untouched on
+         * failure. NULL where none is wanted. */
+        int *ret_fd;
 };
 
 /* Calls with `more` where the action streams, else as varlink_client_call(). After a failure that

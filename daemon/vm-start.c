@@ -330,6 +330,17 @@ static int submit(Vm *vm, VarlinkCall *call, Error *reterr) {
         return 0;
 }
 
+/* At once: a client that gives up before the first stage knows what to cancel. */
+static void tell_operation(const Vm *vm, VarlinkCall *call) {
+        char id[VM_ID_LENGTH + 1];
+        const VmProgress progress = {.operation = id};
+
+        if (!call || !varlink_call_wants_more(call))
+                return;
+        (void) snprintf(id, sizeof(id), "%s", operation_id(vm->operation));
+        (void) varlink_call_progress(call, &progress);
+}
+
 int vm_start(Vm *vm, VarlinkCall *call, Error *reterr) {
         int r;
 
@@ -346,6 +357,7 @@ int vm_start(Vm *vm, VarlinkCall *call, Error *reterr) {
                 vm_end(vm, r, reterr);
                 return r;
         }
+        tell_operation(vm, call);
         vm_set_reason(vm, NULL);
         vm_set_state(vm, VM_STARTING);
         vm_changed(vm);

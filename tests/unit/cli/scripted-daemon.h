@@ -2,6 +2,7 @@
 /* A bangerd that answers a script, call by call, in a process of its own. It ends with status 0 when
  * every step was used in order, and nothing else was asked. */
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 
 #include "common/api-image.h"
 #include "common/api-kernel.h"
+#include "common/api-operation.h"
 #include "common/api-vm.h"
 #include "common/clock.h"
 #include "common/exec-frame.h"
@@ -24,6 +26,10 @@ typedef struct ScriptStep {
         size_t n_images;    /* Image.List: how many there are */
         int exit_status;    /* VM.Connect: of the command that is then run */
         const char *output; /* VM.Connect: what that prints, may be NULL */
+        int raise;          /* this signal, at the client, before anything is said */
+        bool hangs;         /* says nothing until the client leaves */
+        bool waits_for_cancel; /* VM.Start: the next step is its Operation.Cancel, elsewhere */
+        const char *reason; /* VM.Stop, VM.List: of the VM */
 } ScriptStep;
 
 typedef struct Script {
@@ -31,7 +37,26 @@ typedef struct Script {
         size_t at;
         bool wrong;
         int agent_fd; /* the last agent's own end; -1 */
+        int listen_fd, fd; /* of the client that is served */
+        VarlinkServer *server;
 } Script;
+
+static const VarlinkServeConfig scripted_times = {SCRIPT_PATIENCE_USEC, SCRIPT_PATIENCE_USEC,
+                                                  SCRIPT_PATIENCE_USEC};
+
+/* The start's id, alone, and then whatever the script has for a second connection. */
+static inline int scripted_cancel(Script *script, Error *reterr) {
+        static const char id[] = "{\"parameters\":{\"operation\":\"0123456789\"},"
+                                 "\"continues\":true}";
+        int fd, before = script->fd;
+
+        assert_int_equal(io_write_full(script->fd, id, sizeof(id)), 0);
+        fd = accept4(script->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0 || varlink_serve(script->server, fd, &(Peer) {}, &scripted_times) < 0)
+                script->wrong = true;
+        script->fd = before;
+        return error_set(reterr, ERROR_CANCELED, ECANCELED, "it was cancelled");
+}
 
 /* An agent that has said all before it was asked; the client's end. */
 static inline int scripted_agent(Script *script, const ScriptStep *step) {
@@ -55,11 +80,12 @@ static inline int scripted_agent(Script *script, const ScriptStep *step) {
 
 static inline int scripted_reply(Script *script, VarlinkCall *call, const ScriptStep *step) {
         char id[] = "0123456789", name[] = "web", image[] = "debian", kernel[] = "6.1";
-        char disk[] = "disk";
+        char disk[] = "disk", *reason = step->reason ? strdup(step->reason) : NULL;
         VmInfo vm = {.id = id, .name = name, .image = image, .kernel = kernel, .vcpus = 1,
                      .memory_mib = 256, .state = VM_RUNNING};
         VmProgress progress = {.operation = id, .stage = disk, .finished = true,
                                .elapsed_us = 14000};
+        VmList vms = {.vms = {.items = &vm, .n_items = 1}};
         ImageInfo images[2] = {{.id = id, .name = image}, {.id = id, .name = name}};
         ImageList list = {.images = {.items = images, .n_items = step->n_images}};
 
@@ -70,8 +96,12 @@ static inline int scripted_reply(Script *script, VarlinkCall *call, const Script
 
                 return r < 0 ? r : varlink_call_reply(call, NULL);
         }
-        if (string_equal(step->method, "VM.Delete"))
+        if (string_equal(step->method, "VM.Delete") ||
+            string_equal(step->method, "Operation.Cancel"))
                 return varlink_call_reply(call, NULL);
+        vm.reason = reason;
+        if (string_equal(step->method, "VM.List"))
+                return varlink_call_reply(call, &vms);
         if (string_equal(step->method, "VM.Create") || string_equal(step->method, "VM.Show"))
                 return varlink_call_reply(call, &vm);
         if (varlink_call_wants_more(call))
@@ -95,6 +125,17 @@ static inline int scripted_handle(VarlinkCall *call, const void *parameters, voi
                 return error_set(reterr, ERROR_FAILED, EIO, "%s is not in the script", method);
         }
         script->at++;
+        if (step->raise)
+                (void) kill(getppid(), step->raise);
+        if (step->hangs) {
+                struct pollfd left = {.fd = script->fd, .events = POLLRDHUP};
+
+                if (poll(&left, 1, (int) (SCRIPT_PATIENCE_USEC / USEC_PER_MSEC)) != 1)
+                        script->wrong = true;
+                return error_set(reterr, ERROR_FAILED, EIO, "nobody hears this");
+        }
+        if (step->waits_for_cancel)
+                return scripted_cancel(script, reterr);
         if (!step->error)
                 return scripted_reply(script, call, step);
         if (varlink_call_wants_more(call))
@@ -114,8 +155,11 @@ static inline void scripted_main(int listen_fd, Script *script) {
                 {"io.banger.Image.Import", scripted_handle, 0},
                 {"io.banger.Image.List", scripted_handle, 0},
                 {"io.banger.Image.Delete", scripted_handle, 0},
+                {"io.banger.Operation.Cancel", scripted_handle, 0},
+                {"io.banger.Operation.List", scripted_handle, 0},
         };
-        static const Interface *const interfaces[] = {&interface_vm, &interface_image, NULL};
+        static const Interface *const interfaces[] = {&interface_vm, &interface_image,
+                                                      &interface_operation, NULL};
         const VarlinkServerConfig config = {
                 .vendor = "banger",
                 .product = "fake",
@@ -127,18 +171,18 @@ static inline void scripted_main(int listen_fd, Script *script) {
                 .limits = &varlink_limits_daemon,
                 .userdata = script,
         };
-        const VarlinkServeConfig times = {SCRIPT_PATIENCE_USEC, SCRIPT_PATIENCE_USEC,
-                                          SCRIPT_PATIENCE_USEC};
-        VarlinkServer *server = NULL;
         char byte;
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (varlink_server_new(&config, &server) < 0)
+        script->listen_fd = listen_fd;
+        if (varlink_server_new(&config, &script->server) < 0)
                 _exit(2);
         while (script->steps[script->at].method && !script->wrong) {
-                int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+                bool hangs = script->steps[script->at].hangs;
 
-                if (fd < 0 || varlink_serve(server, fd, &(Peer) {}, &times) < 0)
+                script->fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+                if (script->fd < 0 || (varlink_serve(script->server, script->fd, &(Peer) {},
+                                                     &scripted_times) < 0 && !hangs))
                         _exit(3);
         }
         /* The client leaves its agent, not the other way round. */

@@ -254,6 +254,21 @@ static void a_guest_that_goes_away_is_an_error(void **state) {
         expect_written(fixture->output, "half");
 }
 
+static void a_reader_that_left_ends_it_as_pipe_would(void **state) {
+        static const Step steps[] = {{STEP_SAY, EXEC_STDOUT, "more", 4}, {}};
+        Fixture *fixture = *state;
+        int fds[2];
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        close_fd(fds[0]);
+        close_fd(fixture->output);
+        fixture->output = fds[1];
+        assert_ptr_not_equal(signal(SIGPIPE, SIG_IGN), SIG_ERR);
+        assert_int_equal(run(fixture, steps), 0);
+        (void) signal(SIGPIPE, SIG_DFL);
+        assert_int_equal(fixture->status, 128 + SIGPIPE);
+}
+
 static void a_frame_of_the_wrong_direction_is_refused(void **state) {
         static const Step steps[] = {{STEP_SAY, EXEC_STDIN, "x", 1}, {}};
         Fixture *fixture = *state;
@@ -300,6 +315,7 @@ int main(void) {
                 TEST(input_waits_for_credit_and_a_signal_does_not),
                 TEST(signals_are_this_processs_again_afterwards),
                 TEST(a_guest_that_goes_away_is_an_error),
+                TEST(a_reader_that_left_ends_it_as_pipe_would),
                 TEST(a_frame_of_the_wrong_direction_is_refused),
                 TEST(more_credit_than_the_window_is_refused),
                 TEST(an_error_of_the_agent_is_passed_on),

@@ -112,6 +112,68 @@ static void the_commands_status_wins_over_a_failed_cleanup(void **state) {
         ran_clear(&ran);
 }
 
+static void an_interrupt_before_the_start_starts_nothing(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create", .raise = SIGINT},
+                {.method = "VM.Delete"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "--rm", "-i", "debian", "true", NULL});
+
+        assert_int_equal(ran.status, 128 + SIGINT);
+        assert_string_equal(ran.err, "banger: interrupted\n");
+        ran_clear(&ran);
+}
+
+static void an_interrupt_cancels_a_start_whose_id_was_still_to_come(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create"},
+                {.method = "VM.Start", .raise = SIGTERM, .waits_for_cancel = true},
+                {.method = "Operation.Cancel"},
+                {.method = "VM.Delete"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "--rm", "-i", "debian", "true", NULL});
+
+        assert_int_equal(ran.status, 128 + SIGTERM);
+        assert_string_equal(ran.err, "banger: it was cancelled\n");
+        ran_clear(&ran);
+}
+
+static void an_interrupt_while_the_guest_is_waited_for_cleans_up(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create"},
+                {.method = "VM.Start"},
+                {.method = "VM.Connect", .raise = SIGINT, .hangs = true},
+                {.method = "VM.Stop"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "-i", "debian", "true", NULL});
+
+        assert_int_equal(ran.status, 128 + SIGINT);
+        assert_non_null(strstr(ran.err, "interrupted"));
+        ran_clear(&ran);
+}
+
+/* As nohup has it. */
+static void a_signal_that_was_ignored_stays_so(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create", .raise = SIGHUP},
+                {.method = "VM.Start"},
+                {},
+        };
+        Ran ran;
+
+        assert_ptr_not_equal(signal(SIGHUP, SIG_IGN), SIG_ERR);
+        ran = run(*state, steps, (const char *const[]) {"vm", "run", "-i", "debian", NULL});
+        (void) signal(SIGHUP, SIG_DFL);
+        assert_int_equal(ran.status, 0);
+        ran_clear(&ran);
+}
+
 static void without_a_command_the_name_is_printed_and_it_runs_on(void **state) {
         static const ScriptStep steps[] = {{.method = "VM.Create"}, {.method = "VM.Start"}, {}};
         Ran ran = run(*state, steps, (const char *const[]) {"vm", "run", "-i", "debian", NULL});
@@ -222,6 +284,16 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_failed_start_without_rm_keeps_the_vm,
                                                 temp_root_setup, temp_root_teardown),
                 cmocka_unit_test_setup_teardown(the_commands_status_wins_over_a_failed_cleanup,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(an_interrupt_before_the_start_starts_nothing,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(
+                        an_interrupt_cancels_a_start_whose_id_was_still_to_come, temp_root_setup,
+                        temp_root_teardown),
+                cmocka_unit_test_setup_teardown(
+                        an_interrupt_while_the_guest_is_waited_for_cleans_up, temp_root_setup,
+                        temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_signal_that_was_ignored_stays_so,
                                                 temp_root_setup, temp_root_teardown),
                 cmocka_unit_test_setup_teardown(
                         without_a_command_the_name_is_printed_and_it_runs_on, temp_root_setup,
