@@ -23,7 +23,8 @@ typedef struct DaemonContext {
         Config config;
         Load load;
         sd_event *event;
-        Pool *pool;
+        Pool *pool;       /* for what may wait long: a guest, an import, a file system */
+        Pool *short_pool; /* for what ends in seconds, whatever hangs: a ping, a dial */
         Store *store;
         EventBus *events;
         Operations *operations;

@@ -146,6 +146,7 @@ static void import_done(int r, void *userdata) {
         ImageProgress last = {.operation = operation, .image = &info};
 
         copy_id(import->operation, operation);
+        operation_explain(import->operation, r, &import->error);
         if (r >= 0)
                 r = import_finish(import, &import->error);
         if (r < 0) {
@@ -189,7 +190,8 @@ static int import_start(Import *import, Error *reterr) {
         if (r < 0)
                 return r;
         varlink_call_set_gone(import->call, on_gone, import);
-        r = pool_submit(context->pool, &(PoolJob) {import_run, import_done, import});
+        r = operation_submit(import->operation, context->pool,
+                             &(PoolJob) {import_run, import_done, import});
         if (r >= 0)
                 return 0;
         varlink_call_set_gone(import->call, NULL, NULL);

@@ -121,6 +121,7 @@ static void import_done(int r, void *userdata) {
         const DaemonContext *context = import->context;
         _cleanup_(info_cleanup) KernelInfo info = {.id = NULL};
 
+        operation_explain(import->operation, r, &import->error);
         if (r >= 0 && import->source.is_pipe && varlink_call_gone(import->call))
                 r = error_set(&import->error, ERROR_CANCELED, ECANCELED,
                               "the client that gave the content has left");
@@ -147,7 +148,8 @@ static int import_start(Import *import, Error *reterr) {
         if (r < 0)
                 return r;
         varlink_call_set_gone(import->call, on_gone, import);
-        r = pool_submit(context->pool, &(PoolJob) {import_run, import_done, import});
+        r = operation_submit(import->operation, context->pool,
+                             &(PoolJob) {import_run, import_done, import});
         if (r >= 0)
                 return 0;
         varlink_call_set_gone(import->call, NULL, NULL);

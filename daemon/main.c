@@ -74,7 +74,8 @@ static int run(Error *reterr) {
                 .uid = getuid(),
                 .clients_max = 128,
                 .stall_timeout_usec = 10 * USEC_PER_SEC,
-                .n_threads = 8,
+                .n_threads = 32, /* a guest that hangs holds one until its deadline */
+                .n_short_threads = 8,
                 .queue_max = 256, /* more than clients: each has one call under way */
         };
         _cleanup_(manager_cleanup) Manager *manager = NULL;

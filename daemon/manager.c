@@ -21,6 +21,7 @@ struct Manager {
         sd_event *event;
         sd_event_source *sigterm, *sigint;
         sd_event_source *drained, *drain_timer; /* while it stops */
+        bool stopping;
         DaemonContext context;
         DaemonSockets sockets; /* until they are in use */
         VarlinkMethod *methods;
@@ -68,8 +69,9 @@ static int on_signal(_unused_ sd_event_source *source,
         Manager *manager = userdata;
 
         (void) sd_notify(0, "STOPPING=1");
-        if (manager->drained)
+        if (manager->stopping)
                 return 0;
+        manager->stopping = true;
         return manager_drain(manager) < 0 ? sd_event_exit(manager->event, 0) : 0;
 }
 
@@ -150,6 +152,9 @@ static void on_recovered(void *userdata) {
         _cleanup_error_ Error error = ERROR_INIT;
         int r;
 
+        /* Whoever waits at the socket is served by the next daemon. */
+        if (manager->stopping)
+                return;
         r = varlink_listener_new(manager->event, manager->server,
                                  steal_fd(&manager->sockets.varlink), &manager->listener_config,
                                  &manager->listener);
@@ -233,6 +238,9 @@ int manager_new(const ManagerConfig *config, DaemonSockets *sockets_taken, Manag
                 return error_set_errno(reterr, -r, "cannot make the event loop");
         manager->context.event = manager->event;
         r = pool_new(manager->event, config->n_threads, config->queue_max, &manager->context.pool);
+        if (r >= 0)
+                r = pool_new(manager->event, config->n_short_threads, config->queue_max,
+                             &manager->context.short_pool);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start the worker threads");
         r = manager_load(manager, reterr);
@@ -255,12 +263,14 @@ int manager_run(Manager *manager) {
 Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
+        manager->stopping = true;
         /* Clients first, so that the results of the last jobs are answered into nothing; the server
          * last of the three, for calls point to it. */
         varlink_listener_free(manager->listener);
         if (manager->context.operations)
                 operation_cancel_all(manager->context.operations);
         manager->context.pool = pool_free(manager->context.pool);
+        manager->context.short_pool = pool_free(manager->context.short_pool);
         varlink_server_free(manager->server);
         vms_free(manager->context.vms);
         images_free(manager->context.images);

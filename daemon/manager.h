@@ -17,7 +17,8 @@ typedef struct ManagerConfig {
         uid_t uid;                 /* whom the daemon serves besides root: itself */
         size_t clients_max;
         uint64_t stall_timeout_usec;
-        size_t n_threads, queue_max; /* of the pool */
+        size_t n_threads, n_short_threads; /* of the two pools (context.h) */
+        size_t queue_max;                  /* of each */
 } ManagerConfig;
 
 /* Takes the sockets, even on failure; config must outlive the manager. Blocks SIGTERM and SIGINT in

@@ -16,6 +16,8 @@ struct Operation {
         char *object, *name, *stage;
         int64_t started_s;
         uint64_t started_usec;
+        Pool *pool;       /* that has its job; NULL: none */
+        const void *job;
         int cancel_fd; /* the one thing that changes and is seen by threads: readable when cancelled */
 };
 
@@ -179,9 +181,27 @@ void operation_set_stage(Operation *operation, const char *stage) {
         operation_tell(operation, EVENT_OPERATION, NULL);
 }
 
+int operation_submit(Operation *operation, Pool *pool, const PoolJob *job) {
+        int r = pool_submit(pool, job);
+
+        if (r < 0)
+                return r;
+        operation->pool = pool;
+        operation->job = job->userdata;
+        return 0;
+}
+
+void operation_explain(const Operation *operation, int r, Error *error) {
+        if (r == -ECANCELED && error->kind == ERROR_NONE)
+                (void) operation_check(operation, error);
+}
+
 void operation_cancel(Operation *operation) {
         /* Cannot fail: the counter would have to overflow. */
         (void) eventfd_write(operation->cancel_fd, 1);
+        /* A job that runs sees the descriptor; one that waits would see it late. */
+        if (operation->pool)
+                (void) pool_withdraw(operation->pool, operation->job);
 }
 
 bool operation_canceled(const Operation *operation) {

@@ -3,6 +3,7 @@
  * leaves cancels nothing. Loop thread only, but for what says otherwise. */
 #include "common/api-operation.h"
 #include "daemon/events.h"
+#include "daemon/pool.h"
 
 typedef struct Operations Operations;
 typedef struct Operation Operation;
@@ -22,6 +23,11 @@ const char *operation_id(const Operation *operation);   /* any thread */
 const char *operation_kind(const Operation *operation); /* any thread */
 /* A stage begins; copied. Says so on the bus. */
 void operation_set_stage(Operation *operation, const char *stage);
+
+/* As pool_submit(), with the job that carries the operation out: a cancel takes it out of the queue if
+ * it waits there still, and its done gets -ECANCELED without a word; operation_explain() has one. */
+int operation_submit(Operation *operation, Pool *pool, const PoolJob *job);
+void operation_explain(const Operation *operation, int r, Error *error);
 
 /* Asks it to stop as soon as it can; ends by operation_end(), with ERROR_CANCELED if it did. */
 void operation_cancel(Operation *operation);

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -53,6 +52,26 @@ static Item *queue_pop(Queue *queue) {
         queue->first = item->next;
         if (!queue->first)
                 queue->last = NULL;
+        queue->length--;
+        return item;
+}
+
+/* NULL when there is none. */
+static Item *queue_take(Queue *queue, const void *userdata) {
+        Item *before = NULL, *item = queue->first;
+
+        while (item && item->job.userdata != userdata) {
+                before = item;
+                item = item->next;
+        }
+        if (!item)
+                return NULL;
+        if (before)
+                before->next = item->next;
+        else
+                queue->first = item->next;
+        if (queue->last == item)
+                queue->last = before;
         queue->length--;
         return item;
 }
@@ -180,6 +199,21 @@ int pool_submit(Pool *pool, const PoolJob *job) {
         if (r < 0)
                 free(item);
         return r;
+}
+
+bool pool_withdraw(Pool *pool, const void *userdata) {
+        Item *item;
+
+        (void) pthread_mutex_lock(&pool->lock);
+        item = queue_take(&pool->waiting, userdata);
+        if (item) {
+                item->r = -ECANCELED;
+                queue_push(&pool->finished, item);
+        }
+        (void) pthread_mutex_unlock(&pool->lock);
+        if (item)
+                pool_wake_loop(pool);
+        return item;
 }
 
 int pool_post(Pool *pool, void (*fn)(void *userdata), void *userdata) {

@@ -106,7 +106,7 @@ int system_get_status(VarlinkCall *call, _unused_ const void *parameters, void *
         request->call = varlink_call_ref(call);
         request->context = context;
         request->socket = context->root_socket;
-        r = pool_submit(context->pool, &(PoolJob) {status_run, status_done, request});
+        r = pool_submit(context->short_pool, &(PoolJob) {status_run, status_done, request});
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot ask the helper");
         (void) steal_ptr(request);

@@ -80,7 +80,7 @@ static int dial(Vm *vm, VarlinkCall *call, Error *reterr) {
         job->call = varlink_call_ref(call);
         if (!job->name)
                 return error_set_errno(reterr, ENOMEM, "cannot connect");
-        r = pool_submit(vm->context->pool, &(PoolJob) {dial_run, dial_done, job});
+        r = pool_submit(vm->context->short_pool, &(PoolJob) {dial_run, dial_done, job});
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot connect");
         (void) steal_ptr(job);

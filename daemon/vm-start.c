@@ -223,6 +223,7 @@ static void start_job_done(int r, void *userdata) {
         _cleanup_(start_job_cleanup) StartJob *job = userdata;
         Vm *vm = job->vm;
 
+        operation_explain(vm->operation, r, &job->error);
         if (r < 0)
                 start_failed(job, r);
         else
@@ -323,7 +324,8 @@ static int submit(Vm *vm, VarlinkCall *call, Error *reterr) {
         job->start.userdata = job;
         job->vm = vm;
         job->call = call ? varlink_call_ref(call) : NULL;
-        r = pool_submit(vm->context->pool, &(PoolJob) {start_job_run, start_job_done, job});
+        r = operation_submit(vm->operation, vm->context->pool,
+                             &(PoolJob) {start_job_run, start_job_done, job});
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start");
         (void) steal_ptr(job);

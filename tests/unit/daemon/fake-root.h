@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,7 @@ typedef struct FakeRoot {
         int64_t owner_uid;
         const char *error; /* instead of an answer */
         bool mute;         /* takes calls and never answers */
+        int hold_fd;       /* a socket: the inventory writes a byte and waits for one; 0: none */
 } FakeRoot;
 
 static inline int fake_ping(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
@@ -47,11 +49,15 @@ static inline int fake_ping(VarlinkCall *call, _unused_ const void *parameters, 
 }
 
 static inline int fake_inventory(VarlinkCall *call, _unused_ const void *parameters,
-                                 _unused_ void *userdata, _unused_ Error *reterr) {
+                                 void *userdata, _unused_ Error *reterr) {
+        const FakeRoot *fake = userdata;
+        struct pollfd held = {.fd = fake->hold_fd, .events = POLLIN};
         char name[] = "bgr-0123456789", vm[] = "0123456789";
         InventoryEntry entry = {.kind = INVENTORY_LINK, .name = name, .vm = vm};
         Inventory inventory = {.entries = {.items = &entry, .n_items = 1}};
 
+        if (fake->hold_fd > 0 && write(fake->hold_fd, "?", 1) == 1)
+                (void) poll(&held, 1, -1);
         return varlink_call_reply(call, &inventory);
 }
 

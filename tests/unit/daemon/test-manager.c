@@ -70,6 +70,7 @@ static int setup(void **state) {
                 .clients_max = 4,
                 .stall_timeout_usec = PATIENCE_USEC,
                 .n_threads = 2,
+                .n_short_threads = 1,
                 .queue_max = 8,
         };
         *state = running;
@@ -282,6 +283,53 @@ static void told_to_stop_it_still_answers_who_had_connected(void **state) {
         assert_int_equal(status, 0);
 }
 
+static int notify_socket(const Running *running) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify",
+                        running->directory);
+        assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(setenv("NOTIFY_SOCKET", address.sun_path, 1), 0);
+        return fd;
+}
+
+static bool was_notified(int fd, const char *state, int flags) {
+        char message[256];
+        ssize_t n;
+
+        while ((n = recv(fd, message, sizeof(message) - 1, flags)) > 0) {
+                message[n] = '\0';
+                if (strstr(message, state))
+                        return true;
+        }
+        return false;
+}
+
+/* What is found out after that is for the next daemon. */
+static void told_to_stop_while_it_looks_at_what_runs_it_is_never_ready(void **state) {
+        Running *running = *state;
+        int notify_fd = notify_socket(running), hold[2], status = -1;
+        char byte;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hold), 0);
+        start_helper(running, (FakeRoot) {.version = banger_version, .hold_fd = hold[0]});
+        start(running);
+        assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
+        assert_int_equal(read(hold[1], &byte, 1), 1);
+        assert_int_equal(kill(running->daemon, SIGTERM), 0);
+        assert_true(was_notified(notify_fd, "STOPPING=1", 0));
+        assert_int_equal(write(hold[1], "!", 1), 1);
+        assert_int_equal(waitpid(running->daemon, &status, 0), running->daemon);
+        running->daemon = 0;
+        assert_int_equal(status, 0);
+        assert_false(was_notified(notify_fd, "READY=1", MSG_DONTWAIT));
+        close_fd(notify_fd);
+        close_fd(hold[0]);
+        close_fd(hold[1]);
+}
+
 static int make(Running *running) {
         DaemonSockets sockets = {.varlink = listener_at(running->socket)};
         Manager *manager = NULL;
@@ -323,6 +371,7 @@ int main(void) {
                 TEST(a_stranger_is_closed_without_an_answer),
                 TEST(told_to_stop_it_leaves_properly),
                 TEST(told_to_stop_it_still_answers_who_had_connected),
+                TEST(told_to_stop_while_it_looks_at_what_runs_it_is_never_ready),
                 TEST(it_refuses_to_run_as_anybody_but_the_owner),
                 TEST(it_refuses_to_run_where_nothing_is_installed),
         };

@@ -91,6 +91,57 @@ static void a_cancel_is_seen_by_check_and_by_poll(void **state) {
         assert_int_equal(poll(&wait, 1, 0), 1);
 }
 
+typedef struct Job {
+        sd_event *event;
+        Pool *pool;
+        unsigned n_runs, n_done;
+        int r;
+} Job;
+
+static int job_run(void *userdata) {
+        Job *job = userdata;
+
+        job->n_runs++;
+        return 0;
+}
+
+static void job_done(int r, void *userdata) {
+        Job *job = userdata;
+
+        job->n_done++;
+        job->r = r;
+}
+
+static void a_cancel_ends_a_job_that_waits_for_a_thread(void **state) {
+        Fixture *fixture = *state;
+        Job job = {};
+
+        assert_true(sd_event_new(&job.event) >= 0);
+        assert_int_equal(pool_new(job.event, 0, 1, &job.pool), 0); /* so it waits for ever */
+        assert_int_equal(operation_submit(fixture->operation, job.pool,
+                                          &(PoolJob) {job_run, job_done, &job}),
+                         0);
+        operation_cancel(fixture->operation);
+        assert_int_equal(job.n_done, 0);
+        while (job.n_done == 0)
+                assert_true(sd_event_run(job.event, 10 * UINT64_C(1000000)) > 0);
+        assert_int_equal(job.r, -ECANCELED);
+        assert_int_equal(job.n_runs, 0);
+        operation_explain(fixture->operation, job.r, &fixture->error);
+        assert_non_null(strstr(fixture->error.message, operation_id(fixture->operation)));
+        pool_free(job.pool);
+        sd_event_unref(job.event);
+}
+
+static void a_reason_that_is_known_is_not_explained_away(void **state) {
+        Fixture *fixture = *state;
+        int r = error_set(&fixture->error, ERROR_CANCELED, ECANCELED, "the client has left");
+
+        operation_cancel(fixture->operation);
+        operation_explain(fixture->operation, r, &fixture->error);
+        assert_string_equal(fixture->error.message, "the client has left");
+}
+
 static void a_failure_carries_the_id(void **state) {
         Fixture *fixture = *state;
         _cleanup_free_ char *id = strdup(operation_id(fixture->operation));
@@ -106,6 +157,10 @@ int main(void) {
                                                 teardown),
                 cmocka_unit_test_setup_teardown(one_that_has_ended_is_not_found, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_cancel_is_seen_by_check_and_by_poll, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(a_cancel_ends_a_job_that_waits_for_a_thread, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(a_reason_that_is_known_is_not_explained_away, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(a_failure_carries_the_id, setup, teardown),
         };

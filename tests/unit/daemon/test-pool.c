@@ -241,6 +241,68 @@ static void a_job_that_is_submitted_while_freeing_is_refused(void **state) {
         assert_int_equal(chain.next.n_done, 0);
 }
 
+/* With a queue of one place: returns once the thread has taken the first off it. */
+static void submit_running(Pool *pool, Job *running, Job *next) {
+        assert_int_equal(submit(pool, running), 0);
+        while (submit(pool, next) == -EBUSY)
+                (void) sched_yield();
+}
+
+static void a_job_that_waits_can_be_withdrawn(void **state) {
+        Job running = job_make_gated(), waiting = job_make(0), last = job_make(3);
+        Pool *pool = NULL;
+
+        assert_int_equal(pool_new(*state, 1, 2, &pool), 0);
+        assert_int_equal(submit(pool, &running), 0);
+        assert_int_equal(submit(pool, &waiting), 0);
+        while (submit(pool, &last) == -EBUSY)
+                (void) sched_yield();
+        assert_true(pool_withdraw(pool, &waiting));
+        assert_int_equal(waiting.n_done, 0); /* not under the caller's feet */
+        wait_for(*state, &waiting);
+        assert_int_equal(waiting.done_r, -ECANCELED);
+        assert_int_equal(running.n_done, 0);
+        assert_false(pool_withdraw(pool, &waiting));
+        job_open_gate(&running);
+        wait_for(*state, &last);
+        assert_int_equal(last.done_r, 3);
+        pool_free(pool);
+        assert_int_equal(waiting.n_done, 1);
+        job_close(&running);
+}
+
+static void after_the_last_was_withdrawn_others_can_be_added(void **state) {
+        Job first = job_make(0), last = job_make(0), added = job_make(0);
+        Pool *pool = NULL;
+
+        assert_int_equal(pool_new(*state, 0, 2, &pool), 0);
+        assert_int_equal(submit(pool, &first), 0);
+        assert_int_equal(submit(pool, &last), 0);
+        assert_true(pool_withdraw(pool, &last));
+        assert_int_equal(submit(pool, &added), 0);
+        assert_true(pool_withdraw(pool, &first));
+        assert_true(pool_withdraw(pool, &added));
+        assert_int_equal(submit(pool, &first), 0);
+        pool_free(pool);
+        assert_int_equal(first.n_done, 2);
+        assert_int_equal(last.n_done, 1);
+        assert_int_equal(added.n_done, 1);
+}
+
+static void a_job_that_runs_is_not_withdrawn(void **state) {
+        Job running = job_make_gated(), waiting = job_make(0);
+        Pool *pool = NULL;
+
+        assert_int_equal(pool_new(*state, 1, 1, &pool), 0);
+        submit_running(pool, &running, &waiting); /* one place: the thread has taken the first */
+        assert_false(pool_withdraw(pool, &running));
+        job_open_gate(&running);
+        wait_for(*state, &waiting);
+        assert_int_equal(running.done_r, 0);
+        pool_free(pool);
+        job_close(&running);
+}
+
 static void freeing_nothing_is_allowed(_unused_ void **state) {
         assert_null(pool_free(NULL));
 }
@@ -259,6 +321,9 @@ int main(void) {
                 TEST(freeing_without_threads_cancels_all_that_wait),
                 TEST(a_result_may_submit_the_next_job),
                 TEST(a_job_that_is_submitted_while_freeing_is_refused),
+                TEST(a_job_that_waits_can_be_withdrawn),
+                TEST(after_the_last_was_withdrawn_others_can_be_added),
+                TEST(a_job_that_runs_is_not_withdrawn),
                 TEST(freeing_nothing_is_allowed),
         };
 
