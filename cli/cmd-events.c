@@ -23,17 +23,26 @@ static const char *detail_of(const Event *event) {
         return event->vm ? vm_state_names[event->vm->state] : "";
 }
 
+/* A VM's change may have a reason. */
+static int print_line(FILE *out, const Event *event) {
+        const char *name = event->name ? event->name : event->object;
+        const char *reason = event->vm ? event->vm->reason : NULL;
+
+        if (event->kind == EVENT_CURRENT)
+                return output_line(out, "%s", kind_name(event->kind));
+        return output_line(out, "%s %s %s%s%s", kind_name(event->kind), name ? name : "-",
+                           detail_of(event), reason ? ": " : "", reason ? reason : "");
+}
+
 static int on_event(const void *out, void *userdata, Error *reterr) {
         const CommandContext *context = userdata;
         const Event *event = out;
-        const char *name = event->name ? event->name : event->object ? event->object : "-";
         int r;
 
         if (context->json)
                 r = output_schema_line(context->out, &event_schema, event);
         else
-                r = output_line(context->out, "%s %s %s", kind_name(event->kind), name,
-                                detail_of(event));
+                r = print_line(context->out, event);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot print an event");
         /* Whoever reads a stream wants each when it comes; and ends it by leaving. */
@@ -54,10 +63,9 @@ static int events_run(const CommandContext *context, const Action *action, const
         };
         int r = daemon_connect(context->host, DAEMON_BANGERD, &client, reterr);
 
-        (void) value;
         if (r < 0)
                 return r;
-        return varlink_client_stream(client, &interface_event, action->method, NULL, NULL, NULL, 0,
+        return varlink_client_stream(client, &interface_event, action->method, value, NULL, NULL, 0,
                                      &stream, reterr);
 }
 

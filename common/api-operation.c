@@ -14,6 +14,7 @@ static const char *const event_kinds[] = {
         [EVENT_KERNEL_DELETED] = "kernel_deleted",
         [EVENT_OPERATION] = "operation",
         [EVENT_OPERATION_ENDED] = "operation_ended",
+        [EVENT_CURRENT] = "current",
         NULL,
 };
 
@@ -94,13 +95,28 @@ const Schema operation_ref_schema = {
         .n_fields = ELEMENTSOF(operation_ref_fields),
 };
 
+static const Field event_subscribe_fields[] = {
+        {.name = "state",
+         .type = FIELD_BOOL,
+         .offset = offsetof(EventSubscribe, state),
+         .summary = "Tell what there is first, as changes, up to a line \"current\"",
+         .option = "state"},
+};
+
+const Schema event_subscribe_schema = {
+        .name = "EventSubscribe",
+        .size = sizeof(EventSubscribe),
+        .fields = event_subscribe_fields,
+        .n_fields = ELEMENTSOF(event_subscribe_fields),
+};
+
 static const Field event_fields[] = {
         {.name = "sequence",
          .type = FIELD_INT,
          .offset = offsetof(Event, sequence),
          .required = true,
          .max = INT64_MAX,
-         .summary = "Counts up by one"},
+         .summary = "Counts up by one; up to kind current it is that of the last event before"},
         {.name = "kind",
          .type = FIELD_ENUM,
          .offset = offsetof(Event, kind),
@@ -165,7 +181,7 @@ static const Action event_actions[] = {
         {.method = "Subscribe",
          .words = "events",
          .summary = "Show what happens, as it happens",
-         .in = &schema_empty,
+         .in = &event_subscribe_schema,
          .out = &event_schema,
          .target = TARGET_HOST,
          .flags = ACTION_STREAMS},

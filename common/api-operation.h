@@ -28,10 +28,12 @@ typedef enum EventKind {
         EVENT_KERNEL_DELETED,
         EVENT_OPERATION,        /* operation is set; a stage began */
         EVENT_OPERATION_ENDED,  /* error is set when it failed */
+        EVENT_CURRENT,          /* the subscription is in place: from here on it is news */
 } EventKind;
 
 typedef struct Event {
-        int64_t sequence; /* counts up by one; a subscriber sees a gap only if it was too slow */
+        int64_t sequence; /* counts up by one, without a gap; what is told before EVENT_CURRENT, and
+                           * that, have the number of the event before */
         int kind;         /* EventKind */
         char *object;     /* its id */
         char *name;
@@ -40,7 +42,12 @@ typedef struct Event {
         char *error;
 } Event;
 
-extern const Schema operation_info_schema, operation_list_schema, operation_ref_schema, event_schema;
+typedef struct EventSubscribe {
+        bool state; /* first tell what there is: an event for each VM, image, kernel and operation */
+} EventSubscribe;
+
+extern const Schema operation_info_schema, operation_list_schema, operation_ref_schema, event_schema,
+        event_subscribe_schema;
 /* Operation.List "operation list", Operation.Cancel(OperationRef) "operation cancel" destroys.
- * Event.Subscribe() -> Event, streams for ever, "events" (each as a line); without `more` refused. */
+ * Event.Subscribe(EventSubscribe) -> Event, streams for ever, "events" (each as a line); without `more` refused. */
 extern const Interface interface_operation, interface_event;

@@ -16,6 +16,7 @@ const Config config_default = {
         .bridge = "br-banger",
         .address = 0xac1e0001, /* 172.30.0.1 */
         .prefix = 24,
+        .isolated = true,
 };
 
 typedef struct ConfigKey {
@@ -66,6 +67,13 @@ static int set_address(const char *value, Config *config, Error *reterr) {
         return 0;
 }
 
+static int set_isolated(const char *value, Config *config, Error *reterr) {
+        if (!string_equal(value, "yes") && !string_equal(value, "no"))
+                return error_set(reterr, ERROR_FAILED, EINVAL, "must be yes or no");
+        config->isolated = string_equal(value, "yes");
+        return 0;
+}
+
 static int set_path(const char *value, char **path, Error *reterr) {
         char *copy;
 
@@ -90,6 +98,7 @@ static int set_jailer(const char *value, Config *config, Error *reterr) {
 static const ConfigKey keys[] = {
         {"network", "bridge", set_bridge},
         {"network", "address", set_address},
+        {"network", "isolated", set_isolated},
         {"firecracker", "path", set_firecracker},
         {"firecracker", "jailer", set_jailer},
 };

@@ -4,10 +4,12 @@
  *   [network]
  *   bridge = br-banger
  *   address = 172.30.0.1/24
+ *   isolated = yes
  *   [firecracker]
  *   path = /usr/bin/firecracker
  *   jailer = /usr/bin/jailer
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,6 +21,7 @@ typedef struct Config {
         char bridge[CONFIG_BRIDGE_MAX + 1];
         uint32_t address; /* of the bridge, host order: the first of its network */
         unsigned prefix;
+        bool isolated;    /* guests do not reach each other */
         char *firecracker, *jailer; /* absolute; NULL: where distributions put them */
 } Config;
 

@@ -19,6 +19,8 @@ typedef struct DaemonContext {
         const char *root_socket;   /* BANGERD_ROOT_SOCKET outside tests */
         const char *worker_socket; /* of banger-worker.socket */
         const char *state_dir;     /* BANGER_STATE_DIR outside tests */
+        char boot_id[40];          /* of the host's present boot */
+        bool stopping;             /* the daemon: what is cut short now goes on after its next start */
         InstallConf install;
         Config config;
         Load load;

@@ -66,8 +66,14 @@ static void on_gone(_unused_ VarlinkCall *call, void *userdata) {
         subscriber_free(userdata);
 }
 
+int event_bus_tell(const EventBus *bus, VarlinkCall *call, Event *event) {
+        event->sequence = bus->sequence;
+        return varlink_call_progress(call, event);
+}
+
 int event_bus_subscribe(EventBus *bus, VarlinkCall *call) {
         Subscriber *subscriber = malloc(sizeof(*subscriber));
+        Event current = {.kind = EVENT_CURRENT};
 
         if (!subscriber)
                 return -ENOMEM;
@@ -80,5 +86,7 @@ int event_bus_subscribe(EventBus *bus, VarlinkCall *call) {
                 bus->first->previous = subscriber;
         bus->first = subscriber;
         varlink_call_set_gone(call, on_gone, subscriber);
+        /* Without room even for this the connection has closed itself. */
+        (void) event_bus_tell(bus, call, &current);
         return 0;
 }

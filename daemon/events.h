@@ -15,5 +15,8 @@ EventBus *event_bus_free(EventBus *bus);
 void event_bus_publish(EventBus *bus, Event *event);
 /* The common case: an object of this kind changed or is gone. */
 void event_bus_publish_object(EventBus *bus, EventKind kind, const VmId *id, const char *name);
-/* A call with `more`: gets all events from now on, until its client leaves. -ENOMEM. */
+/* To this one call, with the number of the last event: what it has to know before it subscribes. As
+ * varlink_call_progress(). */
+int event_bus_tell(const EventBus *bus, VarlinkCall *call, Event *event);
+/* A call with `more`: gets EVENT_CURRENT and then all events, until its client leaves. -ENOMEM. */
 int event_bus_subscribe(EventBus *bus, VarlinkCall *call);

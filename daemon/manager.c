@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-id128.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -182,6 +183,16 @@ static int manager_read_config(Manager *manager, Error *reterr) {
                            reterr);
 }
 
+static int manager_read_boot(Manager *manager) {
+        sd_id128_t boot;
+        int r = sd_id128_get_boot(&boot);
+
+        if (r < 0)
+                return r;
+        (void) sd_id128_to_string(boot, manager->context.boot_id);
+        return 0;
+}
+
 /* What the handlers work with; the pool comes before what uses it. */
 static int manager_load(Manager *manager, Error *reterr) {
         DaemonContext *context = &manager->context;
@@ -189,6 +200,8 @@ static int manager_load(Manager *manager, Error *reterr) {
         int r;
 
         r = db ? firecracker_initialize() : -ENOMEM;
+        if (r >= 0)
+                r = manager_read_boot(manager);
         if (r >= 0)
                 r = event_bus_new(&context->events);
         if (r >= 0)
@@ -267,6 +280,7 @@ Manager *manager_free(Manager *manager) {
         /* Clients first, so that the results of the last jobs are answered into nothing; the server
          * last of the three, for calls point to it. */
         varlink_listener_free(manager->listener);
+        manager->context.stopping = true;
         if (manager->context.operations)
                 operation_cancel_all(manager->context.operations);
         manager->context.pool = pool_free(manager->context.pool);

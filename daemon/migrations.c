@@ -31,7 +31,13 @@ static const char version_1[] =
         "  boot INTEGER NOT NULL REFERENCES boots ON DELETE CASCADE, stage TEXT NOT NULL,"
         "  elapsed_us INTEGER NOT NULL, PRIMARY KEY (boot, stage)) STRICT;";
 
-const char *const store_migrations[] = {version_1};
+/* What a crash of the daemon or of the host must not make it forget. */
+static const char version_2[] =
+        "ALTER TABLE vms ADD COLUMN intent INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE vms ADD COLUMN boot_id TEXT;"
+        "ALTER TABLE vms ADD COLUMN started_s INTEGER NOT NULL DEFAULT 0;";
+
+const char *const store_migrations[] = {version_1, version_2};
 const size_t store_n_migrations = ELEMENTSOF(store_migrations);
 
 static int take_integer(const DatabaseRow *row, void *userdata) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "common/clock.h"
 #include "common/varlink-poll.h"
 
 static void client_cleanup(VarlinkClient **client) {
@@ -22,9 +23,18 @@ static int root_call_fds(const char *socket, const char *method, const void *in,
         return r < 0 ? error_prepend(reterr, r, "bangerd-root") : 0;
 }
 
+/* A helper that was killed or restarted under the call: its verbs without descriptors may all be
+ * asked for again, and systemd holds the connection until there is a new one. */
 static int root_call(const char *socket, const char *method, const void *in, void *out,
                      uint64_t deadline_usec, Error *reterr) {
-        return root_call_fds(socket, method, in, out, NULL, 0, NULL, deadline_usec, reterr);
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r = root_call_fds(socket, method, in, out, NULL, 0, NULL, deadline_usec, &error);
+
+        if (r < 0 && error.kind == ERROR_UNREACHABLE && clock_monotonic_usec() < deadline_usec)
+                return root_call_fds(socket, method, in, out, NULL, 0, NULL, deadline_usec, reterr);
+        if (r < 0 && reterr)
+                error_move(reterr, &error);
+        return r;
 }
 
 int root_ping(const char *socket, uint64_t deadline_usec, RootPong *ret, Error *reterr) {

@@ -215,7 +215,8 @@ static int boot(Start *start, Error *reterr) {
 
 /* A guest that gave up ends right after it: its message comes first. */
 static int wait_ready(Start *start, Error *reterr) {
-        const VmSignalBits any = VM_SIGNAL_AGENT | VM_SIGNAL_FAILED | VM_SIGNAL_ENDED;
+        const VmSignalBits any = VM_SIGNAL_AGENT | VM_SIGNAL_FAILED | VM_SIGNAL_ENDED |
+                                 VM_SIGNAL_HALTED;
         _cleanup_free_ char *message = NULL;
         int r;
 
@@ -235,6 +236,8 @@ static int wait_ready(Start *start, Error *reterr) {
         if ((r & VM_SIGNAL_ENDED) != 0)
                 return error_set(reterr, ERROR_FAILED, EIO,
                                  "the VMM ended before the guest was ready");
+        if ((r & VM_SIGNAL_HALTED) != 0)
+                return error_set(reterr, ERROR_FAILED, EIO, "the guest halted before it was ready");
         return 0;
 }
 

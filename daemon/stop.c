@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/strings.h"
+#include "daemon/vm-end.h"
 #include "daemon/vm-keep.h"
 #include "daemon/vm.h"
 
@@ -15,6 +16,9 @@
 /* Of the time that the caller gives, what is kept for the agent's own last means: it freezes the
  * root and ends the guest when the init has not. A third, at most this. */
 #define LAST_MEANS_MS 5000
+/* For a guest that takes no request: it may be ending already, by one from before a restart. */
+#define ENDING_TIMEOUT_USEC (3 * USEC_PER_SEC)
+#define GONE (VM_SIGNAL_ENDED | VM_SIGNAL_HALTED)
 
 typedef enum StopStage {
         STOP_STAGE_NONE,
@@ -32,6 +36,7 @@ typedef struct StopJob {
         Vm *vm;
         VarlinkCall *call; /* a reference; NULL: nobody waits */
         VmStopMode mode;
+        char *reason; /* of an end that nobody asked for, where it is known already */
         int64_t timeout_ms;
         int vsock_fd; /* a duplicate */
         bool unanswered; /* the guest was ended although it could not be asked */
@@ -52,6 +57,7 @@ static StopJob *stop_job_free(StopJob *job) {
         start_clear(&job->start);
         varlink_call_unref(job->call);
         close_fd(job->vsock_fd);
+        free(job->reason);
         error_clear(&job->ask_error);
         error_clear(&job->error);
         free(job);
@@ -97,11 +103,12 @@ static int ask_guest(StopJob *job) {
                 last_ms = LAST_MEANS_MS;
         r = guest_stop(job->vsock_fd, job->timeout_ms - last_ms, ask_usec, &job->ask_error);
         if (r < 0) {
-                job->unanswered = true;
+                job->unanswered = vm_signal_wait(job->start.signal, GONE, -1,
+                                                 clock_monotonic_usec() + ENDING_TIMEOUT_USEC) < 0;
                 return 0;
         }
-        r = vm_signal_wait(job->start.signal, VM_SIGNAL_ENDED,
-                           operation_cancel_fd(job->start.operation), deadline_usec);
+        r = vm_signal_wait(job->start.signal, GONE, operation_cancel_fd(job->start.operation),
+                           deadline_usec);
         if (r == -ECANCELED)
                 return operation_check(job->start.operation, &job->error);
         if (r < 0) {
@@ -134,17 +141,28 @@ static int stop_run(void *userdata) {
         return 0;
 }
 
-/* Nobody asked for this end. */
-static char *describe_end(const RootReaped *reaped) {
-        if (!reaped->result || strcmp(reaped->result, "success") == 0)
-                return strdup("the guest ended");
-        return string_format("its VMM ended: %s, status %" PRId64, reaped->result,
-                             reaped->exit_status);
+/* Nobody asked for this end: what is there to be read of it. *ret_again: it is to be started again. */
+static char *describe_end(const StopJob *job, bool *ret_again) {
+        static const RootReaped ended_by_us = {.result = NULL};
+        const Vm *vm = job->vm;
+        bool halted = vm->signal && (vm_signal_get(vm->signal) & VM_SIGNAL_HALTED) != 0;
+        const RootReaped *reaped = halted ? &ended_by_us : &job->start.reaped;
+        _cleanup_free_ char *panic = NULL;
+        GuestEnd end = GUEST_END_NONE;
+
+        if (job->reason)
+                return strdup(job->reason);
+        if (vm->console) {
+                console_drain(vm->console);
+                end = guest_end_read(console_serial(vm->console), &panic);
+        }
+        *ret_again = !vm->delete_wanted && vm_end_starts_again(end, reaped);
+        return vm_end_describe(end, panic, reaped);
 }
 
-static char *make_reason(const StopJob *job) {
+static char *make_reason(const StopJob *job, bool *ret_again) {
         if (job->mode == VM_STOP_ENDED)
-                return describe_end(&job->start.reaped);
+                return describe_end(job, ret_again);
         if (job->unanswered)
                 return string_format("ended by force: %s", job->ask_error.message
                                                                    ? job->ask_error.message
@@ -152,10 +170,26 @@ static char *make_reason(const StopJob *job) {
         return NULL;
 }
 
+static void start_again(Vm *vm, const char *reason) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_free_ char *more = NULL;
+
+        if (vm_start_again(vm, reason, &error) >= 0)
+                return;
+        more = string_format("%s, and cannot be started again: %s", reason,
+                             error.message ? error.message : "");
+        vm_set_reason(vm, more);
+        vm->delete_wanted = vm->record.ephemeral;
+        vm_set_stopped(vm);
+        vm_save(vm);
+        vm_changed(vm);
+}
+
 static void stop_succeeded(StopJob *job) {
         Vm *vm = job->vm;
+        bool again = false;
         _cleanup_free_ char *operation = strdup(operation_id(vm->operation));
-        _cleanup_free_ char *reason = make_reason(job);
+        _cleanup_free_ char *reason = make_reason(job, &again);
         const LogField fields[] = {
                 {"BANGER_VM", vm->record.id.text},
                 {"BANGER_OPERATION", operation},
@@ -170,11 +204,16 @@ static void stop_succeeded(StopJob *job) {
         vm->slot = 0;
         vm_set_state(vm, VM_STOPPED);
         vm_set_reason(vm, reason);
-        vm_save(vm);
-        if (vm->record.ephemeral)
+        if (vm->record.ephemeral && !again)
                 vm->delete_wanted = true;
+        vm_set_stopped(vm);
+        vm_save(vm);
         vm_end(vm, 0, NULL);
-        vm_changed(vm);
+        /* Who waits for it to come up waits on. */
+        if (again)
+                start_again(vm, reason ? reason : "");
+        else
+                vm_changed(vm);
         vm_reply_progress(vm, steal_ptr(job->call), operation ? operation : "");
 }
 
@@ -184,13 +223,19 @@ static void stop_failed(StopJob *job, int r) {
 
         (void) error_prepend(&job->error, r, "cannot stop vm \"%s\"", vm->record.name);
         (void) error_set_object(&job->error, r, vm->record.name);
-        if (untouched)
+        if (untouched) {
                 vm_set_state(vm, VM_RUNNING);
-        else {
+                /* The daemon that stops asks the guest again at its next start. */
+                if (!vm->context->stopping) {
+                        vm->record.intent = VM_INTENT_NONE;
+                        vm_save(vm);
+                }
+        } else {
                 vm_release(vm);
                 vm_unkeep(&vm->record.id);
                 vm_set_state(vm, VM_BROKEN);
                 vm_set_reason(vm, job->error.message);
+                vm->record.intent = VM_INTENT_NONE;
                 vm_save(vm);
         }
         vm_end(vm, r, &job->error);
@@ -198,7 +243,7 @@ static void stop_failed(StopJob *job, int r) {
         if (job->call)
                 (void) varlink_call_fail(job->call, r, &job->error);
         /* Cancelled, but the guest had been asked already and has ended since. */
-        if (untouched && (vm_signal_get(vm->signal) & VM_SIGNAL_ENDED) != 0)
+        if (untouched && !vm->context->stopping && (vm_signal_get(vm->signal) & GONE) != 0)
                 vm_ended(vm);
 }
 
@@ -213,7 +258,8 @@ static void stop_done(int r, void *userdata) {
         vm_settle(vm);
 }
 
-static int submit(Vm *vm, VmStopMode mode, int64_t timeout_s, VarlinkCall *call, Error *reterr) {
+static int submit(Vm *vm, VmStopMode mode, int64_t timeout_s, const char *reason,
+                  VarlinkCall *call, Error *reterr) {
         _cleanup_(stop_job_cleanup) StopJob *job = calloc(1, sizeof(*job));
         int r;
 
@@ -227,6 +273,9 @@ static int submit(Vm *vm, VmStopMode mode, int64_t timeout_s, VarlinkCall *call,
                 job->vsock_fd = fcntl(vm->vsock_fd, F_DUPFD_CLOEXEC, 3);
         if (mode == VM_STOP_ASK && job->vsock_fd < 0)
                 return error_set_errno(reterr, errno, "cannot reach the guest");
+        job->reason = reason ? strdup(reason) : NULL;
+        if (reason && !job->reason)
+                return error_set_errno(reterr, ENOMEM, "cannot stop");
         job->vm = vm;
         job->mode = mode;
         job->timeout_ms = timeout_s * 1000;
@@ -238,8 +287,8 @@ static int submit(Vm *vm, VmStopMode mode, int64_t timeout_s, VarlinkCall *call,
         return 0;
 }
 
-int vm_stop(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, VarlinkCall *call,
-            Error *reterr) {
+static int stop_as(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, const char *reason,
+                   VarlinkCall *call, Error *reterr) {
         int r;
 
         /* What is broken has nobody to ask; the clean-up is its repair. */
@@ -248,8 +297,15 @@ int vm_stop(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, Varlin
         r = vm_begin(vm, kind, reterr);
         if (r < 0)
                 return r;
-        r = submit(vm, mode, timeout_s, call, reterr);
+        /* Durable before the guest is asked: its reboot is not taken for its own wish after a crash. */
+        r = mode == VM_STOP_ENDED || vm->record.intent == VM_INTENT_DELETE
+                    ? 0
+                    : vm_set_intent(vm, VM_INTENT_STOP, reterr);
+        if (r >= 0)
+                r = submit(vm, mode, timeout_s, reason, call, reterr);
         if (r < 0) {
+                if (vm->record.intent == VM_INTENT_STOP)
+                        (void) vm_set_intent(vm, VM_INTENT_NONE, NULL);
                 vm_end(vm, r, reterr);
                 return r;
         }
@@ -258,11 +314,20 @@ int vm_stop(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, Varlin
         return 0;
 }
 
+int vm_stop(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, VarlinkCall *call,
+            Error *reterr) {
+        return stop_as(vm, kind, mode, timeout_s, NULL, call, reterr);
+}
+
+int vm_clean_up(Vm *vm, const char *reason, Error *reterr) {
+        return stop_as(vm, "io.banger.VM.Stop", VM_STOP_ENDED, 0, reason, NULL, reterr);
+}
+
 void vm_ended(Vm *vm) {
         _cleanup_error_ Error error = ERROR_INIT;
         const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
 
-        if (vm_stop(vm, "io.banger.VM.Stop", VM_STOP_ENDED, 0, NULL, &error) < 0) {
+        if (vm_clean_up(vm, NULL, &error) < 0) {
                 log_error(LOG_ERR, fields, &error, "cannot clean up after the VM");
                 vm_set_state(vm, VM_BROKEN);
                 vm_set_reason(vm, error.message);

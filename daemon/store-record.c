@@ -12,6 +12,7 @@ static bool copy_text(const char *text, char **ret) {
 void vm_record_clear(VmRecord *record) {
         free(record->name);
         free(record->reason);
+        free(record->boot_id);
         *record = (VmRecord) {.name = NULL};
 }
 
@@ -29,8 +30,9 @@ void kernel_record_clear(KernelRecord *record) {
 int vm_record_copy(const VmRecord *record, VmRecord *ret) {
         VmRecord copy = *record;
 
-        copy.name = copy.reason = NULL;
-        if (!copy_text(record->name, &copy.name) || !copy_text(record->reason, &copy.reason)) {
+        copy.name = copy.reason = copy.boot_id = NULL;
+        if (!copy_text(record->name, &copy.name) || !copy_text(record->reason, &copy.reason) ||
+            !copy_text(record->boot_id, &copy.boot_id)) {
                 vm_record_clear(&copy);
                 return -ENOMEM;
         }

@@ -84,6 +84,8 @@ static int read_id(const DatabaseRow *row, int column, VmId *ret) {
 static int read_vm(const DatabaseRow *row, void *record) {
         /* SQLite owns what it returns; the copy is ours. */
         const char *name = database_row_text(row, 1), *reason = database_row_text(row, 10);
+        const char *boot_id = database_row_text(row, 12);
+        int64_t intent = database_row_integer(row, 11);
         VmRecord vm = {
                 .vcpus = database_row_integer(row, 4),
                 .memory_mib = database_row_integer(row, 5),
@@ -91,14 +93,17 @@ static int read_vm(const DatabaseRow *row, void *record) {
                 .created_s = database_row_integer(row, 7),
                 .ephemeral = database_row_integer(row, 8) != 0,
                 .broken = database_row_integer(row, 9) != 0,
+                .started_s = database_row_integer(row, 13),
         };
 
         if (read_id(row, 0, &vm.id) < 0 || read_id(row, 2, &vm.image) < 0 ||
-            read_id(row, 3, &vm.kernel) < 0)
+            read_id(row, 3, &vm.kernel) < 0 || intent < 0 || intent >= _VM_INTENT_MAX)
                 return -EUCLEAN;
+        vm.intent = (VmIntent) intent;
         vm.name = name ? strdup(name) : NULL;
         vm.reason = reason ? strdup(reason) : NULL;
-        if (!vm.name || (reason && !vm.reason)) {
+        vm.boot_id = boot_id ? strdup(boot_id) : NULL;
+        if (!vm.name || (reason && !vm.reason) || (boot_id && !vm.boot_id)) {
                 vm_record_clear(&vm);
                 return -ENOMEM;
         }
@@ -160,7 +165,7 @@ int store_load_vms(Store *store, VmRecord **ret, size_t *ret_n, Error *reterr) {
         Records records = {.size = sizeof(VmRecord), .read = read_vm};
         int r = load(store,
                      "SELECT id, name, image, kernel, vcpus, memory_mib, last_slot, created_s,"
-                     " ephemeral, broken, reason FROM vms ORDER BY name",
+                     " ephemeral, broken, reason, intent, boot_id, started_s FROM vms ORDER BY name",
                      &records, clear_vm, reterr);
 
         if (r < 0)
@@ -216,15 +221,17 @@ int store_put_vm(Store *store, const VmRecord *record, Error *reterr) {
                 database_integer(record->vcpus),      database_integer(record->memory_mib),
                 database_integer(record->last_slot),  database_integer(record->created_s),
                 database_integer(record->ephemeral),  database_integer(record->broken),
-                database_text(record->reason),
+                database_text(record->reason),        database_integer(record->intent),
+                database_text(record->boot_id),       database_integer(record->started_s),
         };
         int r = put(store,
                     "INSERT INTO vms (id, name, image, kernel, vcpus, memory_mib, last_slot,"
-                    " created_s, ephemeral, broken, reason)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                    " created_s, ephemeral, broken, reason, intent, boot_id, started_s)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
                     " ON CONFLICT (id) DO UPDATE SET name = ?2, image = ?3, kernel = ?4, vcpus = ?5,"
                     " memory_mib = ?6, last_slot = ?7, created_s = ?8, ephemeral = ?9, broken = ?10,"
-                    " reason = ?11",
+                    " reason = ?11, intent = ?12, boot_id = ?13,"
+                    " started_s = ?14",
                     values, ELEMENTSOF(values), "vm", record->name, reterr);
 
         if (r == -EBUSY)

@@ -29,6 +29,15 @@ typedef struct KernelRecord {
         int64_t created_s;
 } KernelRecord;
 
+/* What was under way when this was written: after a crash of the daemon it is undone or taken over. */
+typedef enum VmIntent {
+        VM_INTENT_NONE,
+        VM_INTENT_START,
+        VM_INTENT_STOP,
+        VM_INTENT_DELETE,
+        _VM_INTENT_MAX,
+} VmIntent;
+
 typedef struct VmRecord {
         VmId id;
         char *name;
@@ -39,6 +48,9 @@ typedef struct VmRecord {
         bool ephemeral;
         bool broken;
         char *reason;       /* why it is broken, or how it stopped when nobody asked; may be NULL */
+        VmIntent intent;
+        char *boot_id;      /* of the host's boot that it was started in; NULL: it is stopped */
+        int64_t started_s;  /* when that was */
 } VmRecord;
 
 void vm_record_clear(VmRecord *record);

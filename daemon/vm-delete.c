@@ -68,6 +68,9 @@ static int delete_run(void *userdata) {
 
 static void fail_delete(Vm *vm, int r, Error *error) {
         vm->delete_wanted = false;
+        /* The daemon that stops goes on with it at its next start. */
+        if (!vm->context->stopping)
+                (void) vm_set_intent(vm, VM_INTENT_NONE, NULL);
         if (vm->delete_call)
                 (void) varlink_call_fail(vm->delete_call, r, error);
         vm->delete_call = varlink_call_unref(vm->delete_call);
@@ -150,14 +153,19 @@ int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr) {
         }
         if (!force && (vm->state == VM_RUNNING || vm->operation))
                 return refuse_running(vm, reterr);
+        r = vm_set_intent(vm, VM_INTENT_DELETE, reterr);
+        if (r < 0)
+                return r;
         if (vm->operation)
                 operation_cancel(vm->operation); /* vm_settle() goes on from its end */
         else if (vm->state == VM_STOPPED)
                 r = submit(vm, reterr);
         else
                 r = vm_stop(vm, KIND, VM_STOP_FORCE, 0, NULL, reterr);
-        if (r < 0)
+        if (r < 0) {
+                (void) vm_set_intent(vm, VM_INTENT_NONE, NULL);
                 return r;
+        }
         vm->delete_wanted = true;
         vm->delete_call = call ? varlink_call_ref(call) : NULL;
         return 0;

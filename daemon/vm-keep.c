@@ -12,12 +12,14 @@ static const char *const roles[_KEEP_ROLE_MAX] = {
         [KEEP_LISTENER] = "listener",
         [KEEP_PTY] = "pty",
         [KEEP_LOG] = "log",
+        [KEEP_RINGS] = "rings",
 };
 
 void vm_keep(const VmId *id, KeepRole role, int fd) {
         char state[96];
 
-        (void) snprintf(state, sizeof(state), "FDSTORE=1\nFDNAME=" PREFIX "%s-%s", id->text,
+        /* Not polled: systemd would drop what a VMM that has ended leaves to be read. */
+        (void) snprintf(state, sizeof(state), "FDSTORE=1\nFDPOLL=0\nFDNAME=" PREFIX "%s-%s", id->text,
                         roles[role]);
         (void) sd_pid_notify_with_fds(0, 0, state, &fd, 1);
 }

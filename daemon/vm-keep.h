@@ -7,6 +7,7 @@ typedef enum KeepRole {
         KEEP_LISTENER,
         KEEP_PTY,
         KEEP_LOG,
+        KEEP_RINGS,
         _KEEP_ROLE_MAX,
 } KeepRole;
 

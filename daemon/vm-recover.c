@@ -34,7 +34,7 @@ typedef struct TakeOverJob {
         char id[VM_ID_LENGTH + 1];
         int vsock_fd;
         bool answers;
-        bool deaf; /* the guest can call nobody any more: it is asked to stop */
+        bool stop; /* was asked for before; or the guest can call nobody any more */
         Error error;
 } TakeOverJob;
 
@@ -66,13 +66,16 @@ static void take_over_end(TakeOverJob *job, int r) {
 
         vm_end(vm, r, &job->error);
         vm_changed(vm);
-        if (r < 0 || job->deaf) {
-                log_write(LOG_WARNING, fields, "%s: cannot be taken over, is stopped",
-                          vm->record.name);
+        /* vm_settle() deletes it. */
+        if (r >= 0 && vm->delete_wanted)
+                return;
+        if (r < 0 || job->stop) {
+                log_write(LOG_WARNING, fields, "%s: is stopped%s", vm->record.name,
+                          r < 0 || !vm->console ? ", cannot be taken over" : "");
                 if (vm_stop(vm, KIND, r < 0 ? VM_STOP_FORCE : VM_STOP_ASK,
                             VM_STOP_TIMEOUT_S_DEFAULT, NULL, &job->error) < 0)
                         log_error(LOG_ERR, fields, &job->error, "cannot clean up");
-        } else if ((vm_signal_get(vm->signal) & VM_SIGNAL_ENDED) != 0)
+        } else if ((vm_signal_get(vm->signal) & (VM_SIGNAL_ENDED | VM_SIGNAL_HALTED)) != 0)
                 vm_ended(vm);
         else
                 log_write(LOG_INFO, fields, "%s: runs on", vm->record.name);
@@ -94,7 +97,7 @@ static void take_over_done(int r, void *userdata) {
         vm_settle(vm);
 }
 
-static int take_over_submit(Vm *vm, bool deaf) {
+static int take_over_submit(Vm *vm, bool stop) {
         TakeOverJob *job = calloc(1, sizeof(*job));
         int r;
 
@@ -104,7 +107,7 @@ static int take_over_submit(Vm *vm, bool deaf) {
                 .vm = vm,
                 .root_socket = vm->context->root_socket,
                 .vsock_fd = -1,
-                .deaf = deaf,
+                .stop = stop,
                 .wanted = {.slot = vm->slot,
                            .socket = ROOT_SOCKET_VSOCK,
                            .timeout_ms = SOCKET_TIMEOUT_MS},
@@ -123,7 +126,8 @@ static int take_over_submit(Vm *vm, bool deaf) {
         return r;
 }
 
-/* Takes this VM's kept descriptors; all or none. */
+/* Takes this VM's kept descriptors; all or none, but for the rings, which an earlier version did not
+ * keep: -1 then. */
 static bool find_kept(RecoverJob *job, const VmId *id, int fds[_KEEP_ROLE_MAX]) {
         KeptFd *found[_KEEP_ROLE_MAX] = {};
 
@@ -131,11 +135,32 @@ static bool find_kept(RecoverJob *job, const VmId *id, int fds[_KEEP_ROLE_MAX]) 
                 if (strcmp(job->kept[i].id.text, id->text) == 0 && job->kept[i].fd >= 0)
                         found[job->kept[i].role] = &job->kept[i];
         for (size_t i = 0; i < _KEEP_ROLE_MAX; i++)
-                if (!found[i])
+                if (!found[i] && i != KEEP_RINGS)
                         return false;
         for (size_t i = 0; i < _KEEP_ROLE_MAX; i++)
-                fds[i] = steal_fd(&found[i]->fd);
+                fds[i] = found[i] ? steal_fd(&found[i]->fd) : -1;
         return true;
+}
+
+/* Takes all of the descriptors. */
+static int adopt(Vm *vm, int fds[_KEEP_ROLE_MAX]) {
+        Rings rings = RINGS_INIT;
+        int r;
+
+        r = vm_adopt_listener(vm, steal_fd(&fds[KEEP_LISTENER]));
+        if (r >= 0) {
+                r = fds[KEEP_RINGS] >= 0 ? rings_open(steal_fd(&fds[KEEP_RINGS]), &rings)
+                                         : -ENOENT;
+                /* What was said before is lost, what comes is not. */
+                if (r < 0)
+                        r = rings_new(&rings);
+        }
+        if (r >= 0)
+                r = vm_adopt_console(vm, steal_fd(&fds[KEEP_PTY]), steal_fd(&fds[KEEP_LOG]),
+                                     &rings);
+        for (size_t i = 0; i < _KEEP_ROLE_MAX; i++)
+                close_fd(fds[i]);
+        return r;
 }
 
 /* Without kept descriptors (systemd drops them when the service is stopped for good) the guest is
@@ -143,17 +168,18 @@ static bool find_kept(RecoverJob *job, const VmId *id, int fds[_KEEP_ROLE_MAX]) 
 static int take_over(Vm *vm, bool kept, int fds[_KEEP_ROLE_MAX]) {
         int r = vm_signal_new(&vm->signal);
 
-        if (r >= 0 && kept)
-                r = vm_adopt_listener(vm, steal_fd(&fds[KEEP_LISTENER]));
-        if (r >= 0 && kept)
-                r = vm_adopt_console(vm, steal_fd(&fds[KEEP_PTY]), steal_fd(&fds[KEEP_LOG]));
-        for (size_t i = 0; kept && i < _KEEP_ROLE_MAX; i++)
-                close_fd(fds[i]);
         if (r < 0)
                 return r;
         vm->readiness = VM_READINESS_LAUNCHED;
         vm_set_state(vm, VM_RUNNING);
-        return take_over_submit(vm, !kept);
+        r = kept ? adopt(vm, fds) : 0;
+        if (r < 0)
+                return r;
+        r = take_over_submit(vm, !kept || vm->record.intent == VM_INTENT_STOP);
+        /* It may have halted meanwhile. */
+        if (r >= 0 && kept)
+                vm_heard(vm);
+        return r;
 }
 
 static bool is_active_unit(const InventoryEntry *entry) {
@@ -162,28 +188,74 @@ static bool is_active_unit(const InventoryEntry *entry) {
                 string_after_prefix(entry->detail, "activating"));
 }
 
-static void recover_vm(Vm *vm, void *userdata) {
-        RecoverJob *job = userdata;
+/* What the inventory has of a VM. */
+typedef struct Remains {
+        bool any, active;
+} Remains;
+
+static Remains find_remains(const RecoverJob *job, const VmId *id) {
         const InventoryEntry *entries = job->inventory.entries.items;
-        const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
-        _cleanup_error_ Error error = ERROR_INIT;
-        bool has_objects = false, active = false;
-        int fds[_KEEP_ROLE_MAX] = {};
+        Remains remains = {.any = false};
 
         for (size_t i = 0; i < job->inventory.entries.n_items; i++)
-                if (string_equal(entries[i].vm, vm->record.id.text)) {
-                        has_objects = true;
-                        active = active || is_active_unit(&entries[i]);
+                if (string_equal(entries[i].vm, id->text)) {
+                        remains.any = true;
+                        remains.active = remains.active || is_active_unit(&entries[i]);
                 }
-        if (!has_objects && vm->state != VM_BROKEN)
+        return remains;
+}
+
+/* Why a VM that is not taken over has stopped; NULL: the guest's or its VMM's doing, to be found out
+ * from what they left. */
+static const char *lost_reason(const Vm *vm) {
+        const VmRecord *record = &vm->record;
+
+        if (record->boot_id && !string_equal(record->boot_id, vm->context->boot_id))
+                return "the host was restarted";
+        return record->intent == VM_INTENT_START ? "its start was cut short: bangerd ended" : NULL;
+}
+
+static int clean_up_lost(Vm *vm, bool kept, int fds[_KEEP_ROLE_MAX], Error *reterr) {
+        const char *reason = lost_reason(vm);
+        bool asked = vm->record.intent == VM_INTENT_STOP || vm->record.intent == VM_INTENT_DELETE;
+        int r;
+
+        /* Its last words. */
+        if (kept) {
+                r = vm_signal_new(&vm->signal);
+                if (r >= 0)
+                        r = adopt(vm, fds);
+                if (r < 0)
+                        vm_release(vm);
+        }
+        if (asked && !reason)
+                return vm_stop(vm, KIND, VM_STOP_FORCE, 0, NULL, reterr);
+        return vm_clean_up(vm, reason, reterr);
+}
+
+static void recover_vm(Vm *vm, void *userdata) {
+        RecoverJob *job = userdata;
+        const VmRecord *record = &vm->record;
+        const LogField fields[] = {{"BANGER_VM", record->id.text}, {}};
+        Remains remains = find_remains(job, &record->id);
+        _cleanup_error_ Error error = ERROR_INIT;
+        int fds[_KEEP_ROLE_MAX] = {};
+        bool kept;
+
+        vm->delete_wanted = record->intent == VM_INTENT_DELETE;
+        if (!remains.any && !record->boot_id && vm->state != VM_BROKEN) {
+                vm_settle(vm);
                 return;
-        vm->slot = (unsigned) vm->record.last_slot;
-        if (active) {
-                if (take_over(vm, find_kept(job, &vm->record.id, fds), fds) >= 0)
+        }
+        vm->slot = (unsigned) record->last_slot;
+        kept = find_kept(job, &record->id, fds);
+        if (remains.active && record->intent != VM_INTENT_START) {
+                if (take_over(vm, kept, fds) >= 0)
                         return;
                 vm_release(vm);
+                kept = false;
         }
-        if (vm_stop(vm, KIND, active ? VM_STOP_FORCE : VM_STOP_ENDED, 0, NULL, &error) < 0)
+        if (clean_up_lost(vm, kept, fds, &error) < 0)
                 log_error(LOG_ERR, fields, &error, "cannot clean up after the VM");
 }
 

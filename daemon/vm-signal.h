@@ -11,6 +11,7 @@ typedef enum VmSignalBits {
         VM_SIGNAL_AGENT = 1 << 0,  /* the guest's agent answers */
         VM_SIGNAL_FAILED = 1 << 1, /* the guest gave up; with its message */
         VM_SIGNAL_ENDED = 1 << 2,  /* the VMM is gone */
+        VM_SIGNAL_HALTED = 1 << 3, /* the guest's kernel has halted; the VMM is still there */
 } VmSignalBits;
 
 int vm_signal_new(VmSignal **ret);

@@ -94,12 +94,29 @@ int vm_adopt_listener(Vm *vm, int listener_fd) {
         return guest_channel_new(vm->context->event, listener_fd, &config, &vm->channel);
 }
 
-int vm_adopt_console(Vm *vm, int pty_fd, int log_fd) {
-        const ConsoleConfig config = {.ended = on_ended, .userdata = vm};
+static void on_said(void *userdata) {
+        vm_heard(userdata);
+}
 
+int vm_adopt_console(Vm *vm, int pty_fd, int log_fd, Rings *rings) {
+        const ConsoleConfig config = {.said = on_said, .ended = on_ended, .userdata = vm};
+
+        vm_keep(&vm->record.id, KEEP_RINGS, rings->fd);
         vm_keep(&vm->record.id, KEEP_PTY, pty_fd);
         vm_keep(&vm->record.id, KEEP_LOG, log_fd);
-        return console_new(vm->context->event, pty_fd, log_fd, &config, &vm->console);
+        return console_new(vm->context->event, pty_fd, log_fd, rings, &config, &vm->console);
+}
+
+static int adopt_new_console(Vm *vm, int pty_fd, int log_fd) {
+        Rings rings = RINGS_INIT;
+        int r = rings_new(&rings);
+
+        if (r < 0) {
+                close_fd(pty_fd);
+                close_fd(log_fd);
+                return r;
+        }
+        return vm_adopt_console(vm, pty_fd, log_fd, &rings);
 }
 
 static void on_news(void *userdata) {
@@ -111,7 +128,7 @@ static void on_news(void *userdata) {
         if (news->listener_fd >= 0)
                 r = vm_adopt_listener(vm, news->listener_fd);
         if (r >= 0 && news->log_fd >= 0)
-                r = vm_adopt_console(vm, news->pty_fd, news->log_fd);
+                r = adopt_new_console(vm, news->pty_fd, news->log_fd);
         /* Without these the guest can only time out. */
         if (r < 0)
                 operation_cancel(vm->operation);
@@ -189,12 +206,15 @@ static void start_succeeded(StartJob *job) {
                            _START_STEP_MAX, &error) < 0)
                 log_error(LOG_WARNING, NULL, &error, "cannot keep the times of a start");
         vm->vsock_fd = steal_fd(&job->start.vsock_fd);
-        vm->started_s = now_s;
+        vm->record.started_s = now_s;
+        vm->record.intent = vm->delete_wanted ? VM_INTENT_DELETE : VM_INTENT_NONE;
         vm_set_state(vm, VM_RUNNING);
+        vm_set_reason(vm, NULL);
+        vm_save(vm);
         vm_end(vm, 0, NULL);
         vm_changed(vm);
         vm_reply_progress(vm, steal_ptr(job->call), operation ? operation : "");
-        if ((vm_signal_get(vm->signal) & VM_SIGNAL_ENDED) != 0)
+        if ((vm_signal_get(vm->signal) & (VM_SIGNAL_ENDED | VM_SIGNAL_HALTED)) != 0)
                 vm_ended(vm);
 }
 
@@ -211,7 +231,9 @@ static void start_failed(StartJob *job, int r) {
         if (!job->start.undo_failed)
                 vm->slot = 0;
         vm_set_state(vm, job->start.undo_failed ? VM_BROKEN : VM_STOPPED);
-        vm_set_reason(vm, job->start.undo_failed ? error->message : NULL);
+        /* Where nobody waits to be told, it can be read. */
+        vm_set_reason(vm, job->start.undo_failed || !job->call ? error->message : NULL);
+        vm_set_stopped(vm);
         vm_save(vm);
         vm_end(vm, r, error);
         vm_changed(vm);
@@ -316,8 +338,11 @@ static int submit(Vm *vm, VarlinkCall *call, Error *reterr) {
         r = count_others(vm, &job->start);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start");
-        /* Durable first: after a crash the slot says whose objects are left. */
-        r = store_put_vm(vm->context->store, &vm->record, reterr);
+        /* Durable first: after a crash this says whose objects are left. */
+        r = vm_set_started(vm, 0);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot start");
+        r = vm_set_intent(vm, VM_INTENT_START, reterr);
         if (r < 0)
                 return r;
         job->start.tell = tell;
@@ -343,7 +368,7 @@ static void tell_operation(const Vm *vm, VarlinkCall *call) {
         (void) varlink_call_progress(call, &progress);
 }
 
-int vm_start(Vm *vm, VarlinkCall *call, Error *reterr) {
+static int start_as(Vm *vm, VarlinkCall *call, const char *reason, Error *reterr) {
         int r;
 
         r = check_startable(vm, reterr);
@@ -356,12 +381,22 @@ int vm_start(Vm *vm, VarlinkCall *call, Error *reterr) {
         if (r < 0) {
                 vm->slot = 0;
                 vm_release(vm);
+                vm_set_stopped(vm);
+                vm_save(vm);
                 vm_end(vm, r, reterr);
                 return r;
         }
         tell_operation(vm, call);
-        vm_set_reason(vm, NULL);
+        vm_set_reason(vm, reason);
         vm_set_state(vm, VM_STARTING);
         vm_changed(vm);
         return 0;
+}
+
+int vm_start(Vm *vm, VarlinkCall *call, Error *reterr) {
+        return start_as(vm, call, NULL, reterr);
+}
+
+int vm_start_again(Vm *vm, const char *reason, Error *reterr) {
+        return start_as(vm, NULL, reason, reterr);
 }

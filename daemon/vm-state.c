@@ -43,10 +43,8 @@ void vm_changed(Vm *vm) {
 void vm_set_state(Vm *vm, VmState state) {
         vm->state = state;
         vm->record.broken = state == VM_BROKEN;
-        if (state != VM_RUNNING && state != VM_STOPPING) {
+        if (state != VM_RUNNING && state != VM_STOPPING)
                 vm->readiness = VM_READINESS_NONE;
-                vm->started_s = 0;
-        }
 }
 
 void vm_raise_readiness(Vm *vm, VmReadiness readiness) {
@@ -69,6 +67,37 @@ void vm_save(Vm *vm) {
 
         if (store_put_vm(vm->context->store, &vm->record, &error) < 0)
                 log_error(LOG_ERR, fields, &error, "cannot save the VM");
+}
+
+int vm_set_started(Vm *vm, int64_t at_s) {
+        char *copy = strdup(vm->context->boot_id);
+
+        if (!copy)
+                return -ENOMEM;
+        free(vm->record.boot_id);
+        vm->record.boot_id = copy;
+        vm->record.started_s = at_s;
+        return 0;
+}
+
+void vm_set_stopped(Vm *vm) {
+        free(vm->record.boot_id);
+        vm->record.boot_id = NULL;
+        vm->record.started_s = 0;
+        vm->record.intent = vm->delete_wanted ? VM_INTENT_DELETE : VM_INTENT_NONE;
+}
+
+int vm_set_intent(Vm *vm, VmIntent intent, Error *reterr) {
+        VmIntent before = vm->record.intent;
+        int r;
+
+        if (before == intent)
+                return 0;
+        vm->record.intent = intent;
+        r = store_put_vm(vm->context->store, &vm->record, reterr);
+        if (r < 0)
+                vm->record.intent = before;
+        return r;
 }
 
 void vm_tell_stage(Vm *vm, VarlinkCall *call, const char *stage, bool finished,
@@ -115,4 +144,7 @@ void vm_release(Vm *vm) {
         vm->console = console_free(vm->console);
         vm->signal = vm_signal_free(vm->signal);
         vm->vsock_fd = close_fd(vm->vsock_fd);
+        vm->halt_timer = sd_event_source_disable_unref(vm->halt_timer);
+        vm->halt_looks = 0;
+        vm->heard = 0;
 }

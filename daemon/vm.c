@@ -294,7 +294,7 @@ int vm_describe(const Vm *vm, VmInfo *ret) {
                 .slot = vm->slot,
                 .reason = copy_or_null(record->reason),
                 .created_s = record->created_s,
-                .started_s = vm->started_s,
+                .started_s = vm->state == VM_RUNNING || vm->state == VM_STOPPING ? record->started_s : 0,
                 .ephemeral = record->ephemeral,
         };
         int r = info.id && info.name && info.image && info.kernel ? 0 : -ENOMEM;

@@ -18,7 +18,6 @@ struct Vm {
         VmState state;
         VmReadiness readiness;
         unsigned slot; /* 0: none; kept while a kernel object may be left */
-        int64_t started_s;
         Operation *operation; /* what is under way on it, one at a time; NULL */
         bool delete_wanted;   /* as soon as that has ended */
         VarlinkCall *delete_call; /* who waits for that; NULL: nobody */
@@ -28,6 +27,9 @@ struct Vm {
         GuestChannel *channel;
         Console *console;
         int vsock_fd; /* O_PATH */
+        uint64_t heard; /* of its serial console: so far it was looked through for its end */
+        sd_event_source *halt_timer; /* its kernel said that it halts: the next look whether it has */
+        unsigned halt_looks;         /* so many are left */
         VmWaiter *waiters; /* calls of Connect */
 };
 
@@ -68,6 +70,11 @@ void vm_raise_readiness(Vm *vm, VmReadiness readiness);
 void vm_set_reason(Vm *vm, const char *reason);
 /* Writes the record; a failure is logged, for what happened has happened. */
 void vm_save(Vm *vm);
+/* The record, not saved: the VM was started in this boot of the host, or it has stopped. -ENOMEM. */
+int vm_set_started(Vm *vm, int64_t at_s);
+void vm_set_stopped(Vm *vm);
+/* Durable before anything is done: what the next start of the daemon has to undo or to go on with. */
+int vm_set_intent(Vm *vm, VmIntent intent, Error *reterr);
 /* A stage begins or ends: to subscribers and, where it has asked for it, the caller. */
 void vm_tell_stage(Vm *vm, VarlinkCall *call, const char *stage, bool finished, int64_t elapsed_us);
 /* The final reply of Start and Stop; drops the reference. */
@@ -81,10 +88,12 @@ int vm_take_slot(Vm *vm, Error *reterr);
 
 /* vm-start.c. The call is answered when it is done; may be NULL. */
 int vm_start(Vm *vm, VarlinkCall *call, Error *reterr);
+/* Of a guest that ended by itself to be started again; the reason is shown until it runs. */
+int vm_start_again(Vm *vm, const char *reason, Error *reterr);
 /* Copies what the steps need to know. The caller clears ret with start_clear(). */
 int vm_prepare(const Vm *vm, Start *ret, Error *reterr);
 int vm_adopt_listener(Vm *vm, int listener_fd);          /* takes it */
-int vm_adopt_console(Vm *vm, int pty_fd, int log_fd);    /* takes both */
+int vm_adopt_console(Vm *vm, int pty_fd, int log_fd, Rings *rings); /* takes all */
 /* Frees what it has while it runs. */
 void vm_release(Vm *vm);
 
@@ -96,8 +105,16 @@ typedef enum VmStopMode {
 } VmStopMode;
 int vm_stop(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, VarlinkCall *call,
             Error *reterr);
-/* The VMM is gone and nobody asked. */
+/* The VMM is gone or its guest halted, and nobody asked: cleaned up, and started again if the guest
+ * rebooted. */
 void vm_ended(Vm *vm);
+/* Removes whatever is there of it; reason (NULL: what the guest and the VMM left to be read) is why it
+ * has stopped. */
+int vm_clean_up(Vm *vm, const char *reason, Error *reterr);
+
+/* vm-halt.c: new text on the serial console. A guest whose kernel says that it halts, and whose agent
+ * then answers no more, is ended. */
+void vm_heard(Vm *vm);
 
 /* vm-delete.c */
 int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr);

@@ -149,9 +149,19 @@ _Noreturn void init_freeze_and_reboot(void) {
         reboot_now();
 }
 
+/* By busybox's halt and poweroff. A kernel that cannot power off halts, and its VMM would stay: the
+ * guest ends by a reboot instead, and the host reads here what was meant. */
+static void say_end(int number) {
+        if (number == SIGUSR1)
+                console_print("reboot: System halted");
+        else if (number == SIGUSR2)
+                console_print("reboot: Power down");
+}
+
 _Noreturn void init_serve(pid_t agent) {
         static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
         bool ends = false;
+        int number = 0;
         sigset_t set;
 
         (void) sigemptyset(&set);
@@ -161,12 +171,12 @@ _Noreturn void init_serve(pid_t agent) {
         /* A child may have ended before the signals were blocked. */
         ends = reap(agent);
         while (!ends) {
-                int number = sigwaitinfo(&set, NULL);
-
+                number = sigwaitinfo(&set, NULL);
                 ends = number == SIGCHLD ? reap(agent) : number > 0;
         }
         end_processes();
         sync();
+        say_end(number);
         if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0)
                 init_freeze_and_reboot();
         reboot_now();

@@ -330,7 +330,7 @@ int netlink_set_up(Netlink *netlink, int index, Error *reterr) {
         return r < 0 ? failed(reterr, r, "cannot bring the link up") : 0;
 }
 
-int netlink_set_isolated(Netlink *netlink, int index, Error *reterr) {
+int netlink_set_isolated(Netlink *netlink, int index, bool isolated, Error *reterr) {
         /* libnl 3.7 has no name for this flag of a port. */
         _cleanup_(message_cleanup) struct nl_msg *message = link_request(
                 RTM_SETLINK, 0, (struct ifinfomsg) {.ifi_family = AF_BRIDGE, .ifi_index = index});
@@ -338,7 +338,7 @@ int netlink_set_isolated(Netlink *netlink, int index, Error *reterr) {
         int r = -1;
 
         if (message && (port = nla_nest_start(message, IFLA_PROTINFO | NLA_F_NESTED)) &&
-            nla_put_u8(message, IFLA_BRPORT_ISOLATED, 1) >= 0)
+            nla_put_u8(message, IFLA_BRPORT_ISOLATED, isolated) >= 0)
                 r = nla_nest_end(message, port);
         r = change(netlink, &message, r);
         return r < 0 ? failed(reterr, r, "cannot isolate the port") : 0;

@@ -49,8 +49,8 @@ int netlink_delete(Netlink *netlink, int index, Error *reterr); /* gone already:
 int netlink_set_alias(Netlink *netlink, int index, const char *alias, Error *reterr);
 int netlink_set_master(Netlink *netlink, int index, int master, Error *reterr);
 int netlink_set_up(Netlink *netlink, int index, Error *reterr);
-/* A bridge port that talks with ports that are not isolated only. */
-int netlink_set_isolated(Netlink *netlink, int index, Error *reterr);
+/* An isolated bridge port talks only with ports that are not. */
+int netlink_set_isolated(Netlink *netlink, int index, bool isolated, Error *reterr);
 /* The address may be there already. */
 int netlink_add_address(Netlink *netlink, const LinkAddress *address, Error *reterr);
 int netlink_delete_address(Netlink *netlink, const LinkAddress *address, Error *reterr);

@@ -62,14 +62,16 @@ int handle_tap_create(VarlinkCall *call, const void *parameters, void *userdata,
         const RootVm *request = parameters;
         _cleanup_host_ Host host = HOST_INIT;
         _cleanup_close_ int lock = -1;
+        Session *session = userdata;
         VmId vm;
         int r;
 
-        r = session_vm(userdata, request->vm, &vm, reterr);
+        r = session_vm(session, request->vm, &vm, reterr);
         if (r >= 0)
-                r = begin(userdata, &host, &lock, reterr);
+                r = begin(session, &host, &lock, reterr);
         if (r >= 0)
-                r = tap_ensure(&host, &vm, vm_slot_uid((unsigned) request->slot), reterr);
+                r = tap_ensure(&host, &vm, vm_slot_uid((unsigned) request->slot),
+                               session->settings.isolated, reterr);
         return r < 0 ? r : varlink_call_reply(call, NULL);
 }
 

@@ -16,7 +16,7 @@ int bridge_ensure(const Host *host, const Config *settings, Error *reterr);
 int bridge_remove(const Host *host, Error *reterr);
 
 /* ERROR_UNAVAILABLE without a bridge. */
-int tap_ensure(const Host *host, const VmId *vm, uid_t owner, Error *reterr);
+int tap_ensure(const Host *host, const VmId *vm, uid_t owner, bool isolated, Error *reterr);
 int tap_remove(const VmId *vm, Error *reterr);
 
 /* Handlers; userdata: Session. */

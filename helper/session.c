@@ -1,9 +1,17 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/strings.h"
 #include "common/version.h"
 #include "helper/dispatch.h"
 #include "helper/session.h"
+
+#define LOCK_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define LOCK_PAUSE_MS 20
 
 static void server_cleanup(VarlinkServer **server) {
         varlink_server_free(*server);
@@ -18,7 +26,7 @@ static int session_check_peer(const Session *session, Error *reterr) {
 }
 
 int session_open(const SessionConfig *config, int fd, Session *ret, Error *reterr) {
-        _cleanup_session_ Session session = {.config = config, .fd = fd};
+        _cleanup_session_ Session session = {.config = config, .fd = fd, .vm_lock_fd = -1};
         int r;
 
         r = peer_read(fd, &session.peer);
@@ -39,11 +47,12 @@ int session_open(const SessionConfig *config, int fd, Session *ret, Error *reter
         }
         session.settings = config_default;
         *ret = session;
-        session = (Session) {};
+        session = (Session) {.vm_lock_fd = -1};
         return 0;
 }
 
 void session_clear(Session *session) {
+        session->vm_lock_fd = close_fd(session->vm_lock_fd);
         install_conf_clear(&session->install);
         config_clear(&session->settings);
 }
@@ -65,13 +74,52 @@ int session_host(Session *session, Host *ret, Error *reterr) {
         return host_open(&session->paths, ret, reterr);
 }
 
+/* Not blocking in the kernel: the owner, whose directory it is, may hold this lock as well. */
+static int wait_for_lock(const Session *session, int fd, Error *reterr) {
+        uint64_t deadline_usec = clock_monotonic_usec() + LOCK_TIMEOUT_USEC;
+        struct pollfd client = {.fd = session->fd};
+
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        return error_set_errno(reterr, errno, "cannot lock the VM");
+                if (clock_monotonic_usec() >= deadline_usec)
+                        return error_set(reterr, ERROR_BUSY, EBUSY,
+                                         "another call about vm %s is under way",
+                                         session->vm.text);
+                if (poll(&client, 1, LOCK_PAUSE_MS) > 0)
+                        return error_set(reterr, ERROR_CANCELED, ECANCELED, "the caller has left");
+        }
+        return 0;
+}
+
+/* By its directory, which is there before the first step of a start; a VM without one has nothing. */
+static int lock_vm(Session *session, Error *reterr) {
+        _cleanup_free_ char *path = string_format("vms/%s", session->vm.text);
+        _cleanup_close_ int state_fd = -1, fd = -1;
+        int r;
+
+        session->vm_lock_fd = close_fd(session->vm_lock_fd);
+        if (!path)
+                return error_set_errno(reterr, ENOMEM, "cannot lock the VM");
+        state_fd = open(session->config->paths->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd = state_fd < 0 ? -errno : host_open_below(state_fd, path, O_RDONLY | O_DIRECTORY);
+        if (fd == -ENOENT)
+                return 0;
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot lock the VM");
+        r = wait_for_lock(session, fd, reterr);
+        if (r >= 0)
+                session->vm_lock_fd = steal_fd(&fd);
+        return r;
+}
+
 int session_vm(Session *session, const char *id, VmId *ret, Error *reterr) {
         int r = vm_id_parse(id, ret);
 
         if (r < 0)
                 return error_set(reterr, ERROR_INVALID_PARAMETER, -r, "\"%s\" is no VM id", id);
         session->vm = *ret;
-        return 0;
+        return lock_vm(session, reterr);
 }
 
 int session_serve(const SessionConfig *config, int fd_taken) {

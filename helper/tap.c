@@ -60,9 +60,9 @@ static int ensure_made(Netlink *netlink, const Host *host, const char *name, uid
         return 0;
 }
 
-/* Isolated before it is up: not one frame reaches another guest. */
+/* Isolated before it is up, unless that is not wanted: not one frame reaches another guest. */
 static int set_tap_up(Netlink *netlink, const Host *host, const char *alias, int bridge,
-                      const LinkState *tap, Error *reterr) {
+                      const LinkState *tap, bool isolated, Error *reterr) {
         int r = 0;
 
         if (!string_equal(tap->alias, alias))
@@ -72,7 +72,7 @@ static int set_tap_up(Netlink *netlink, const Host *host, const char *alias, int
         if (r >= 0 && tap->master != bridge)
                 r = netlink_set_master(netlink, tap->index, bridge, reterr);
         if (r >= 0)
-                r = netlink_set_isolated(netlink, tap->index, reterr);
+                r = netlink_set_isolated(netlink, tap->index, isolated, reterr);
         if (r >= 0 && !tap->up)
                 r = netlink_set_up(netlink, tap->index, reterr);
         return r;
@@ -87,7 +87,7 @@ static int find_bridge(Netlink *netlink, const Host *host, LinkState *ret, Error
                          host->paths->bridge);
 }
 
-int tap_ensure(const Host *host, const VmId *vm, uid_t owner, Error *reterr) {
+int tap_ensure(const Host *host, const VmId *vm, uid_t owner, bool isolated, Error *reterr) {
         _cleanup_(netlink_cleanup) Netlink *netlink = NULL;
         char alias[sizeof("banger:") + VM_ID_LENGTH];
         LinkState bridge = {}, tap = {};
@@ -103,7 +103,7 @@ int tap_ensure(const Host *host, const VmId *vm, uid_t owner, Error *reterr) {
                 r = ensure_made(netlink, host, names.tap, owner, &tap, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot make the tap %s", names.tap);
-        r = set_tap_up(netlink, host, alias, bridge.index, &tap, reterr);
+        r = set_tap_up(netlink, host, alias, bridge.index, &tap, isolated, reterr);
         if (r < 0) {
                 _cleanup_error_ Error more = ERROR_INIT;
 

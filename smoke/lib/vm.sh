@@ -11,7 +11,7 @@ sys.exit(sys.argv[1] not in [i["name"] for i in json.load(sys.stdin).get("images
 # image_tiny: a tree with only a static shell, imported as "tiny": no init, no sshd, no /etc.
 image_tiny() {
         image_known tiny || expect 0 owner 'rm -rf tree && mkdir -p tree/bin && cp /bin/busybox tree/bin/ &&
-                for name in sh cat dd dmesg echo env false head id kill ls md5sum mkdir printf pwd sleep sync touch true uname wc; do
+                for name in sh cat dd dmesg echo env false halt head id kill ls md5sum mkdir ping poweroff printf pwd reboot sleep sync touch true uname wc; do
                         ln -s busybox tree/bin/$name || exit
                 done && banger image import tiny tree && rm -rf tree'
 }

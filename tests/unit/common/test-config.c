@@ -33,6 +33,7 @@ static void an_empty_file_gives_the_defaults(_unused_ void **state) {
         assert_string_equal(config.bridge, "br-banger");
         assert_int_equal(config.address, 0xac1e0001);
         assert_int_equal(config.prefix, 24);
+        assert_true(config.isolated);
         assert_null(config.firecracker);
         assert_null(config.jailer);
         config_clear(&config);
@@ -41,17 +42,23 @@ static void an_empty_file_gives_the_defaults(_unused_ void **state) {
 static void every_key_is_taken(_unused_ void **state) {
         Config config;
 
-        assert_int_equal(parse("[network]\nbridge = br-vm_2\naddress = 10.8.0.1/20\n"
+        assert_int_equal(parse("[network]\nbridge = br-vm_2\naddress = 10.8.0.1/20\nisolated = no\n"
                                "[firecracker]\npath = /opt/fc\njailer = /opt/jailer\n",
                                &config, NULL),
                          0);
         assert_string_equal(config.bridge, "br-vm_2");
         assert_int_equal(config.address, 0x0a080001);
         assert_int_equal(config.prefix, 20);
+        assert_false(config.isolated);
         assert_string_equal(config.firecracker, "/opt/fc");
         assert_string_equal(config.jailer, "/opt/jailer");
         config_clear(&config);
         assert_null(config.jailer);
+}
+
+static void isolation_is_yes_or_no(_unused_ void **state) {
+        assert_refused("[network]\nisolated = true\n", "line 2: \"isolated\": must be yes or no");
+        assert_refused("[network]\nisolated =\n", "must be yes or no");
 }
 
 static void names_that_are_no_bridge_are_refused(_unused_ void **state) {
@@ -116,6 +123,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_empty_file_gives_the_defaults),
                 cmocka_unit_test(every_key_is_taken),
+                cmocka_unit_test(isolation_is_yes_or_no),
                 cmocka_unit_test(names_that_are_no_bridge_are_refused),
                 cmocka_unit_test(addresses_that_cannot_be_the_bridges_are_refused),
                 cmocka_unit_test(paths_are_absolute),

@@ -27,6 +27,7 @@ typedef struct Fixture {
 
 static char web[] = "web", db[] = "db", debian[] = "debian", alpine[] = "alpine", linux_6[] = "6.1";
 static char linux_7[] = "7.0", broken_reason[] = "its disk is gone";
+static char boot[] = "0123456789abcdef0123456789abcdef";
 
 static const VmId image_id = {"1111111111"}, other_image_id = {"2222222222"};
 static const VmId kernel_id = {"3333333333"}, other_kernel_id = {"4444444444"};
@@ -47,7 +48,8 @@ static VmRecord make_vm(void) {
         return (VmRecord) {.id = vm_id, .name = web, .image = image_id, .kernel = kernel_id,
                            .vcpus = 2, .memory_mib = 512, .last_slot = 7,
                            .created_s = 1700000002, .ephemeral = true, .broken = true,
-                           .reason = broken_reason};
+                           .reason = broken_reason, .intent = VM_INTENT_STOP, .boot_id = boot,
+                           .started_s = 1700000003};
 }
 
 static int setup_directory(void **state) {
@@ -126,6 +128,9 @@ static void what_was_put_is_there_after_a_restart(void **state) {
         assert_true(vms[0].ephemeral);
         assert_true(vms[0].broken);
         assert_string_equal(vms[0].reason, broken_reason);
+        assert_int_equal(vms[0].intent, VM_INTENT_STOP);
+        assert_string_equal(vms[0].boot_id, boot);
+        assert_int_equal(vms[0].started_s, 1700000003);
         vm_record_clear(&vms[0]);
         free(vms);
 

@@ -96,7 +96,7 @@ static void ensure(Network *network) {
 
 static void ensure_tap(Network *network) {
         ensure(network);
-        succeeds(network, tap_ensure(&network->host, &vm, OWNER, &network->fixture->error));
+        succeeds(network, tap_ensure(&network->host, &vm, OWNER, true, &network->fixture->error));
 }
 
 static LinkState find(const Network *network, const char *name) {
@@ -277,6 +277,14 @@ static void a_tap_is_up_isolated_and_its_uids(void **state) {
         assert_reads(network->fixture->sys, "class/net/bgr-0123456789/brport/isolated", "1");
 }
 
+static void a_tap_that_may_talk_to_others_is_not_isolated(void **state) {
+        Network *network = need(state);
+
+        ensure_tap(network);
+        succeeds(network, tap_ensure(&network->host, &vm, OWNER, false, &network->fixture->error));
+        assert_reads(network->fixture->sys, "class/net/bgr-0123456789/brport/isolated", "0");
+}
+
 static void ensuring_a_tap_again_keeps_it(void **state) {
         Network *network = need(state);
         int index;
@@ -293,7 +301,7 @@ static void a_tap_of_another_owner_is_made_anew(void **state) {
 
         ensure_tap(network);
         index = find(network, "bgr-0123456789").index;
-        succeeds(network, tap_ensure(&network->host, &vm, OWNER + 1, &network->fixture->error));
+        succeeds(network, tap_ensure(&network->host, &vm, OWNER + 1, true, &network->fixture->error));
         assert_int_not_equal(find(network, "bgr-0123456789").index, index);
         assert_int_equal(find(network, "bgr-0123456789").owner, OWNER + 1);
 }
@@ -309,7 +317,7 @@ static void a_link_of_another_kind_in_the_taps_place_is_replaced(void **state) {
 static void a_tap_without_a_bridge_is_refused(void **state) {
         Network *network = need(state);
 
-        assert_int_equal(tap_ensure(&network->host, &vm, OWNER, &network->fixture->error), -ENODEV);
+        assert_int_equal(tap_ensure(&network->host, &vm, OWNER, true, &network->fixture->error), -ENODEV);
         assert_int_equal(network->fixture->error.kind, ERROR_UNAVAILABLE);
         assert_false(is_there(network, "bgr-0123456789"));
 }
@@ -322,7 +330,7 @@ static void a_tap_that_cannot_be_set_up_does_not_stay(void **state) {
         /* A file where sysctl's directory should be: turning IPv6 off fails. */
         fixture_write(network->fixture, "proc/sys", "");
         network->host.proc_fd = network->fixture->host.proc_fd;
-        assert_int_equal(tap_ensure(&network->host, &vm, OWNER, &network->fixture->error),
+        assert_int_equal(tap_ensure(&network->host, &vm, OWNER, true, &network->fixture->error),
                          -ENOTDIR);
         network->host = real;
         assert_non_null(strstr(network->fixture->error.message, "bgr-0123456789"));
@@ -396,6 +404,7 @@ int main(void) {
                 TEST(removing_the_bridge_leaves_nothing_and_may_be_repeated),
                 TEST(a_bridge_with_a_tap_is_not_removed),
                 TEST(a_tap_is_up_isolated_and_its_uids),
+                TEST(a_tap_that_may_talk_to_others_is_not_isolated),
                 TEST(ensuring_a_tap_again_keeps_it),
                 TEST(a_tap_of_another_owner_is_made_anew),
                 TEST(a_link_of_another_kind_in_the_taps_place_is_replaced),
