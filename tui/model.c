@@ -301,7 +301,8 @@ static ModelAsk apply_vm(Model *model, Event *event) {
 }
 
 ModelAsk model_apply_event(Model *model, Event *event) {
-        bool lost = model->sequence > 0 && event->sequence != model->sequence + 1;
+        bool lost = event->kind != EVENT_CURRENT && model->sequence > 0 &&
+                    event->sequence != model->sequence + 1;
         ModelAsk ask = MODEL_ASK_NOTHING;
 
         model->sequence = event->sequence;
@@ -321,6 +322,7 @@ ModelAsk model_apply_event(Model *model, Event *event) {
                 break;
         case EVENT_KERNEL_CHANGED:
         case EVENT_KERNEL_DELETED:
+        case EVENT_CURRENT:
                 break;
         case EVENT_OPERATION:
                 if (event->operation)
