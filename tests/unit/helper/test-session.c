@@ -1,4 +1,6 @@
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include "common/clock.h"
@@ -280,6 +282,35 @@ static void what_is_no_socket_is_an_error(void **state) {
 
 #define SESSION_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+static void one_call_about_a_vm_waits_for_another(void **state) {
+        Served *served = *state;
+        Session session = {.config = &served->config, .vm_lock_fd = -1};
+        char path[128];
+        int fds[2], held;
+        VmId vm;
+
+        fixture_mkdir(served->fixture, "state/vms");
+        fixture_mkdir(served->fixture, "state/vms/0123456789");
+        fixture_path(served->fixture, "state/vms/0123456789", path, sizeof(path));
+        held = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(flock(held, LOCK_EX), 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        session.fd = fds[1];
+        /* Its caller leaves. */
+        close_fd(fds[0]);
+        assert_int_equal(session_vm(&session, "0123456789", &vm, NULL), -ECANCELED);
+        close_fd(held);
+        assert_int_equal(session_vm(&session, "0123456789", &vm, NULL), 0);
+        /* It is held until the connection ends; of a VM without files there is nothing to hold. */
+        held = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(flock(held, LOCK_EX | LOCK_NB), -1);
+        assert_int_equal(session_vm(&session, "9876543210", &vm, NULL), 0);
+        assert_int_equal(flock(held, LOCK_EX | LOCK_NB), 0);
+        close_fd(held);
+        close_fd(fds[1]);
+        session_clear(&session);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 SESSION_TEST(whoever_may_connect_may_read_the_interfaces),
@@ -287,6 +318,7 @@ int main(void) {
                 SESSION_TEST(inventory_answers_what_the_sources_have),
                 SESSION_TEST(a_source_that_fails_is_an_error_that_names_it),
                 SESSION_TEST(every_call_leaves_one_record),
+                SESSION_TEST(one_call_about_a_vm_waits_for_another),
                 SESSION_TEST(a_verb_that_does_not_exist_leaves_a_record),
                 SESSION_TEST(a_stranger_is_refused_and_recorded),
                 SESSION_TEST(the_owner_is_let_in),
