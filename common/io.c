@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "common/clock.h"
 #include "common/strings.h"
 
 int io_read_full(int fd, void *buffer, size_t size) {
@@ -108,10 +109,38 @@ int io_set_nonblock(int fd) {
         return 0;
 }
 
-int io_connect_unix(const char *path, int *ret_fd) {
+/* SO_SNDTIMEO bounds connect(2), too (socket(7)); 0 would be no bound. */
+static int set_send_timeout(int fd, int timeout_ms) {
+        struct timeval time = {.tv_usec = 1};
+
+        if (timeout_ms < 0)
+                time.tv_usec = 0;
+        else if (timeout_ms > 0)
+                time = (struct timeval) {
+                        .tv_sec = timeout_ms / 1000,
+                        .tv_usec = timeout_ms % 1000 * 1000,
+                };
+        return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)) < 0 ? -errno : 0;
+}
+
+static int connect_until(int fd, const struct sockaddr_un *address, uint64_t deadline_usec) {
+        int r;
+
+        do {
+                r = set_send_timeout(fd, clock_poll_timeout(deadline_usec));
+                if (r >= 0 && connect(fd, (const struct sockaddr *) address, sizeof(*address)) < 0)
+                        r = -errno;
+        } while (r == -EINTR);
+        if (r < 0)
+                return r == -EAGAIN ? -ETIMEDOUT : r;
+        return set_send_timeout(fd, -1);
+}
+
+int io_connect_unix(const char *path, uint64_t deadline_usec, int *ret_fd) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         _cleanup_close_ int fd = -1;
         size_t length = strlen(path);
+        int r;
 
         if (length >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
@@ -119,8 +148,9 @@ int io_connect_unix(const char *path, int *ret_fd) {
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
-        if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
+        r = connect_until(fd, &address, deadline_usec);
+        if (r < 0)
+                return r;
         *ret_fd = steal_fd(&fd);
         return 0;
 }

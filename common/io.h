@@ -15,6 +15,7 @@ int io_read_file(int dir_fd, const char *path, size_t max, char **ret, size_t *r
 /* Writes through a temporary name, fsync and rename, so that readers see the old or the new. */
 int io_write_file_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode);
 int io_set_nonblock(int fd);
-/* A connected stream to a Unix socket path. Does not block for long: Unix connects are immediate or
- * refused. -ECONNREFUSED, -ENOENT, -EACCES … */
-int io_connect_unix(const char *path, int *ret_fd);
+/* A connected stream to a Unix socket path. At once or refused, but where more connections wait to be
+ * accepted than the listener wanted: then blocks until the deadline (monotonic; UINT64_MAX for none).
+ * -ETIMEDOUT, -ECONNREFUSED, -ENOENT, -EACCES … */
+int io_connect_unix(const char *path, uint64_t deadline_usec, int *ret_fd);

@@ -11,6 +11,9 @@
 #include "common/varlink-internal.h"
 #include "common/varlink-poll.h"
 
+/* Only where a service does not accept: then there would be no answer either. */
+#define CONNECT_TIMEOUT_USEC (10 * USEC_PER_SEC)
+
 struct VarlinkClient {
         int fd;
         bool ended; /* the server sends no more */
@@ -37,7 +40,7 @@ int varlink_client_new(int fd, VarlinkClient **ret) {
 int varlink_client_connect(const char *path, VarlinkClient **ret, Error *reterr) {
         int fd, r;
 
-        r = io_connect_unix(path, &fd);
+        r = io_connect_unix(path, clock_monotonic_usec() + CONNECT_TIMEOUT_USEC, &fd);
         if (r < 0) {
                 error_set_errno(reterr, -r, "cannot connect to %s", path);
                 /* A socket that is not there is a service that is not there. */

@@ -5,7 +5,8 @@
 
 typedef struct VarlinkClient VarlinkClient;
 
-/* -ENOENT, -ECONNREFUSED (ERROR_UNREACHABLE), -EACCES with a message that names the socket. */
+/* -ENOENT, -ECONNREFUSED (ERROR_UNREACHABLE), -EACCES, -ETIMEDOUT after 10 s at a service that does
+ * not accept, with a message that names the socket. */
 int varlink_client_connect(const char *path, VarlinkClient **ret, Error *reterr);
 /* On a connected stream socket; taken, even on failure. */
 int varlink_client_new(int fd, VarlinkClient **ret);

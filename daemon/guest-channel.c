@@ -152,20 +152,31 @@ static int shake_hands(int fd, uint64_t deadline_usec) {
         return strncmp(line, "OK ", 3) == 0 ? 0 : -EPROTO;
 }
 
+/* Somebody ended the agent, or the guest hangs. */
+static int no_answer(int errnum, const char *message, Error *reterr) {
+        int r = error_set(reterr, errnum == ETIMEDOUT ? ERROR_TIMED_OUT : ERROR_UNAVAILABLE, errnum,
+                          "%s", message);
+
+        return error_set_hint(reterr, r, "if it stays so, run: banger vm stop --force VM, and start it again");
+}
+
 int guest_connect(int vsock_fd, uint64_t deadline_usec, int *ret_fd, Error *reterr) {
         _cleanup_close_ int fd = -1;
         char path[32];
         int r;
 
         (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", vsock_fd);
-        r = io_connect_unix(path, &fd);
+        r = io_connect_unix(path, deadline_usec, &fd);
+        if (r == -ETIMEDOUT)
+                return no_answer(-r, "the VMM takes no connections", reterr);
         if (r < 0)
-                return error_set(reterr, ERROR_UNREACHABLE, -r, "cannot reach the VMM: %s",
+                return error_set(reterr, ERROR_UNAVAILABLE, -r, "cannot reach the VMM: %s",
                                  strerrordesc_np(-r));
         r = shake_hands(fd, deadline_usec);
         if (r == -ECONNRESET)
-                return error_set(reterr, ERROR_UNAVAILABLE, ECONNREFUSED,
-                                 "the guest's agent takes no calls");
+                return no_answer(ECONNREFUSED, "the guest's agent takes no calls", reterr);
+        if (r == -ETIMEDOUT)
+                return no_answer(-r, "the guest's agent does not answer", reterr);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot reach the guest's agent");
         *ret_fd = steal_fd(&fd);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "common/clock.h"
 #include "common/io.h"
@@ -108,8 +109,29 @@ static void a_path_too_long_for_a_socket_is_refused(void **state _unused_) {
 
         memset(path, 'x', sizeof(path) - 1);
         path[sizeof(path) - 1] = '\0';
-        assert_int_equal(io_connect_unix(path, &fd), -ENAMETOOLONG);
+        assert_int_equal(io_connect_unix(path, UINT64_MAX, &fd), -ENAMETOOLONG);
         assert_int_equal(fd, -1);
+}
+
+/* Nobody accepts: the first fills what waits, the second has to wait for room. */
+static void a_connect_to_a_full_listener_ends_at_the_deadline(void **state) {
+        const Dir *dir = *state;
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fds[2] = {-1, -1};
+
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/file", dir->path);
+        assert_int_equal(bind(listen_fd, (struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(listen(listen_fd, 0), 0);
+        (void) alarm(20);
+        assert_int_equal(io_connect_unix(address.sun_path, UINT64_MAX, &fds[0]), 0);
+        assert_int_equal(io_connect_unix(address.sun_path,
+                                         clock_monotonic_usec() + 20 * USEC_PER_MSEC, &fds[1]),
+                         -ETIMEDOUT);
+        assert_int_equal(io_connect_unix(address.sun_path, 0, &fds[1]), -ETIMEDOUT);
+        (void) alarm(0);
+        assert_int_equal(fds[1], -1);
+        close_fd(fds[0]);
+        close_fd(listen_fd);
 }
 
 static void the_peer_of_a_socketpair_is_this_process(void **state _unused_) {
@@ -170,6 +192,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(reading_an_absent_file_says_so, setup, teardown),
                 cmocka_unit_test(an_early_end_is_an_error),
                 cmocka_unit_test(a_path_too_long_for_a_socket_is_refused),
+                cmocka_unit_test_setup_teardown(a_connect_to_a_full_listener_ends_at_the_deadline,
+                                                setup, teardown),
                 cmocka_unit_test(the_peer_of_a_socketpair_is_this_process),
                 cmocka_unit_test(numbers_are_whole_decimal_and_bounded),
                 cmocka_unit_test(string_lists_grow_and_copy),
