@@ -220,7 +220,7 @@ static int decode_members(const Schema *schema, struct json_object *object, void
                 r = wrong_type("an object", reterr);
                 goto fail;
         }
-        r = refuse_unknown(schema, object, reterr);
+        r = schema->open ? 0 : refuse_unknown(schema, object, reterr);
         if (r < 0)
                 goto fail;
         for (size_t i = 0; i < schema->n_fields; i++) {

@@ -64,6 +64,7 @@ struct Schema {
         size_t size;      /* of the struct */
         const Field *fields;
         size_t n_fields;
+        bool open; /* members that are not known are left to newer peers instead of refused */
 };
 
 /* Fills `value` (schema->size bytes, uninitialised) from an object; NULL counts as {}. On failure

@@ -155,7 +155,7 @@ int firecracker_put(Firecracker *firecracker, const char *path, const char *body
         if (c == CURLE_OUT_OF_MEMORY)
                 return error_set_errno(reterr, ENOMEM, "cannot ask Firecracker");
         if (c != CURLE_OK)
-                return error_set(reterr, ERROR_UNREACHABLE, ECONNRESET,
+                return error_set(reterr, ERROR_UNAVAILABLE, ECONNRESET,
                                  "cannot reach Firecracker for %s: %s", path,
                                  curl_easy_strerror(c));
         (void) curl_easy_getinfo(firecracker->curl, CURLINFO_RESPONSE_CODE, &status);

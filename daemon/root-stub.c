@@ -20,7 +20,14 @@ static int root_call_fds(const char *socket, const char *method, const void *in,
         if (r >= 0)
                 r = varlink_client_call(client, &interface_root, method, in, out, fds, n_fds,
                                         ret_fd, deadline_usec, reterr);
-        return r < 0 ? error_prepend(reterr, r, "bangerd-root") : 0;
+        if (r >= 0)
+                return 0;
+        /* To our clients it is bangerd that they reach or do not. */
+        if (reterr && reterr->kind == ERROR_UNREACHABLE) {
+                reterr->kind = ERROR_UNAVAILABLE;
+                (void) error_set_hint(reterr, r, "run: sudo systemctl start bangerd-root.socket");
+        }
+        return error_prepend(reterr, r, "bangerd-root");
 }
 
 /* A helper that was killed or restarted under the call: its verbs without descriptors may all be

@@ -213,6 +213,32 @@ static int boot(Start *start, Error *reterr) {
         return r;
 }
 
+static int no_guest(const Start *start, const char *message, Error *reterr) {
+        int r = error_set(reterr, ERROR_FAILED, EIO, "the guest gave up: %s", message);
+
+        if ((vm_signal_get(start->signal) & VM_SIGNAL_OTHER_VERSION) == 0)
+                return r;
+        return error_set_hint(reterr, r,
+                              "its kernel was imported by another version of banger; "
+                              "run: banger kernel import --host");
+}
+
+static int no_call(Error *reterr) {
+        int r = error_set(reterr, ERROR_TIMED_OUT, ETIMEDOUT,
+                          "the guest's agent has not called within %llu s",
+                          (unsigned long long) (READY_TIMEOUT_USEC / USEC_PER_SEC));
+
+        return error_set_hint(reterr, r, "start it when the host has less to do, or make it anew "
+                                         "with more --memory or another --kernel");
+}
+
+static int no_vmm(Error *reterr) {
+        int r = error_set(reterr, ERROR_FAILED, EIO, "the VMM ended before the guest was ready");
+
+        return error_set_hint(reterr, r, "make it anew with more --memory or another --kernel, or "
+                                         "run: banger kernel import --host");
+}
+
 /* A guest that gave up ends right after it: its message comes first. */
 static int wait_ready(Start *start, Error *reterr) {
         const VmSignalBits any = VM_SIGNAL_AGENT | VM_SIGNAL_FAILED | VM_SIGNAL_ENDED |
@@ -225,17 +251,14 @@ static int wait_ready(Start *start, Error *reterr) {
         if (r == -ECANCELED)
                 return operation_check(start->operation, reterr);
         if (r == -ETIMEDOUT)
-                return error_set(reterr, ERROR_TIMED_OUT, ETIMEDOUT,
-                                 "the guest's agent has not called within %llu s",
-                                 (unsigned long long) (READY_TIMEOUT_USEC / USEC_PER_SEC));
+                return no_call(reterr);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot wait for the guest");
         message = vm_signal_message(start->signal);
         if (message)
-                return error_set(reterr, ERROR_FAILED, EIO, "the guest gave up: %s", message);
+                return no_guest(start, message, reterr);
         if ((r & VM_SIGNAL_ENDED) != 0)
-                return error_set(reterr, ERROR_FAILED, EIO,
-                                 "the VMM ended before the guest was ready");
+                return no_vmm(reterr);
         if ((r & VM_SIGNAL_HALTED) != 0)
                 return error_set(reterr, ERROR_FAILED, EIO, "the guest halted before it was ready");
         return 0;

@@ -12,6 +12,7 @@ typedef enum VmSignalBits {
         VM_SIGNAL_FAILED = 1 << 1, /* the guest gave up; with its message */
         VM_SIGNAL_ENDED = 1 << 2,  /* the VMM is gone */
         VM_SIGNAL_HALTED = 1 << 3, /* the guest's kernel has halted; the VMM is still there */
+        VM_SIGNAL_OTHER_VERSION = 1 << 4, /* the guest's agent is not of this bangerd */
 } VmSignalBits;
 
 int vm_signal_new(VmSignal **ret);

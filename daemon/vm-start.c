@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/strings.h"
+#include "common/version.h"
 #include "daemon/vm-config.h"
 #include "daemon/vm-keep.h"
 #include "daemon/vm.h"
@@ -46,6 +47,8 @@ static int on_hello(const HostHello *hello, GuestConfig *ret, void *userdata, Er
         const KernelRecord *kernel = kernels_find_id(vm->context->kernels, &vm->record.kernel);
         const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
 
+        if (!string_equal(hello->version, banger_version))
+                vm_signal_set(vm->signal, VM_SIGNAL_OTHER_VERSION, NULL);
         log_write(LOG_DEBUG, fields, "%s: agent %s calls%s", vm->record.name, hello->version,
                   hello->again ? " again" : "");
         return vm_config_fill(&vm->record.id, vm->record.name, vm->slot,
@@ -351,6 +354,13 @@ static int submit(Vm *vm, VarlinkCall *call, Error *reterr) {
         job->call = call ? varlink_call_ref(call) : NULL;
         r = operation_submit(vm->operation, vm->context->pool,
                              &(PoolJob) {start_job_run, start_job_done, job});
+        if (r == -EBUSY)
+                return error_set_hint(reterr,
+                                      error_set(reterr, ERROR_BUSY, EBUSY,
+                                                "cannot start vm \"%s\": too much is under way",
+                                                vm->record.name),
+                                      "try again when something has ended, see: "
+                                      "banger operation list");
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start");
         (void) steal_ptr(job);

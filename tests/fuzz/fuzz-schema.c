@@ -36,7 +36,7 @@ static const Field everything_fields[] = {
 };
 
 static const Schema everything_schema = {"Everything", sizeof(Everything), everything_fields,
-                                         ELEMENTSOF(everything_fields)};
+                                         ELEMENTSOF(everything_fields), false};
 
 /* Encodes the struct and clears it. */
 static char *encode_text(const Schema *schema, void *value) {

@@ -38,7 +38,8 @@ static const Field leaf_fields[] = {
         {.name = "name", .type = FIELD_STRING, .offset = offsetof(Leaf, name), .required = true},
 };
 
-static const Schema leaf_schema = {"Leaf", sizeof(Leaf), leaf_fields, ELEMENTSOF(leaf_fields)};
+static const Schema leaf_schema = {"Leaf", sizeof(Leaf), leaf_fields,
+                                   ELEMENTSOF(leaf_fields), false};
 
 static const Field branch_fields[] = {
         {.name = "leaf", .type = FIELD_OBJECT, .offset = offsetof(Branch, leaf),
@@ -50,7 +51,7 @@ static const Field branch_fields[] = {
 };
 
 static const Schema branch_schema = {"Branch", sizeof(Branch), branch_fields,
-                                     ELEMENTSOF(branch_fields)};
+                                     ELEMENTSOF(branch_fields), false};
 
 static const Field request_fields[] = {
         {.name = "now", .type = FIELD_BOOL, .offset = offsetof(Request, now),
@@ -63,7 +64,7 @@ static const Field request_fields[] = {
 };
 
 static const Schema request_schema = {"Request", sizeof(Request), request_fields,
-                                      ELEMENTSOF(request_fields)};
+                                      ELEMENTSOF(request_fields), false};
 
 static const Field reply_fields[] = {
         {.name = "branches", .type = FIELD_OBJECTS, .offset = offsetof(Reply, branches),
@@ -72,7 +73,8 @@ static const Field reply_fields[] = {
          .nested = &leaf_schema},
 };
 
-static const Schema reply_schema = {"Reply", sizeof(Reply), reply_fields, ELEMENTSOF(reply_fields)};
+static const Schema reply_schema = {"Reply", sizeof(Reply), reply_fields,
+                                    ELEMENTSOF(reply_fields), false};
 
 static const Action actions[] = {
         {.method = "Grow", .words = "tree grow", .summary = "Grow a tree", .in = &request_schema,
@@ -206,7 +208,8 @@ static const Field node_fields[] = {
         {.name = "children", .type = FIELD_OBJECTS, .required = true, .nested = &node_schema},
 };
 
-static const Schema node_schema = {"Node", sizeof(Objects), node_fields, ELEMENTSOF(node_fields)};
+static const Schema node_schema = {"Node", sizeof(Objects), node_fields,
+                                   ELEMENTSOF(node_fields), false};
 
 static void a_type_that_contains_itself_is_described_once(void **state _unused_) {
         static const Action action = {.method = "Walk", .in = &schema_empty, .out = &node_schema};

@@ -44,7 +44,8 @@ static const Field part_fields[] = {
          .absent = 5},
 };
 
-static const Schema part_schema = {"Part", sizeof(Part), part_fields, ELEMENTSOF(part_fields)};
+static const Schema part_schema = {"Part", sizeof(Part), part_fields,
+                                   ELEMENTSOF(part_fields), false};
 
 static const Field thing_fields[] = {
         {.name = "live", .type = FIELD_BOOL, .offset = offsetof(Thing, live), .option = "live"},
@@ -68,7 +69,7 @@ static const Field thing_fields[] = {
 };
 
 static const Schema thing_schema = {"Thing", sizeof(Thing), thing_fields,
-                                    ELEMENTSOF(thing_fields)};
+                                    ELEMENTSOF(thing_fields), false};
 
 static struct json_object *parse(const char *text) {
         struct json_object *object = json_tokener_parse(text);
@@ -264,6 +265,17 @@ static void what_the_check_refuses_is_refused(void **state _unused_) {
                        "must be lowercase");
 }
 
+static void an_open_schema_leaves_unknown_members_to_newer_peers(void **state _unused_) {
+        _cleanup_json_ struct json_object *object = parse("{\"name\": \"abc\", \"new\": [1]}");
+        Schema open_schema = part_schema;
+        Part part;
+
+        open_schema.open = true;
+        assert_int_equal(schema_decode(&open_schema, object, &part, NULL), 0);
+        assert_string_equal(part.name, "abc");
+        schema_clear(&open_schema, &part);
+}
+
 static void unknown_enum_names_are_refused_with_the_known_ones(void **state _unused_) {
         assert_refused("{\"port\":1,\"mood\":\"Calm\"}", -EINVAL, "mood", "one of: calm, wild");
 }
@@ -277,7 +289,7 @@ static void too_many_items_are_refused(void **state _unused_) {
 static void arrays_without_bounds_have_at_most_4096_items(void **state _unused_) {
         static const Field field = {.name = "words", .type = FIELD_STRINGS,
                                     .offset = offsetof(Thing, words)};
-        static const Schema schema = {"Words", sizeof(Thing), &field, 1};
+        static const Schema schema = {"Words", sizeof(Thing), &field, 1, false};
         _cleanup_json_ struct json_object *object = parse("{\"words\":[]}");
         struct json_object *words = json_object_object_get(object, "words");
         Thing thing;
@@ -351,7 +363,7 @@ static void required_but_empty_members_are_encoded(void **state _unused_) {
                 {.name = "parts", .type = FIELD_OBJECTS, .offset = offsetof(Thing, parts),
                  .required = true, .nested = &part_schema},
         };
-        static const Schema schema = {"Empty", sizeof(Thing), fields, ELEMENTSOF(fields)};
+        static const Schema schema = {"Empty", sizeof(Thing), fields, ELEMENTSOF(fields), false};
         _cleanup_json_ struct json_object *object = NULL;
         Thing thing;
 
@@ -543,6 +555,7 @@ int main(void) {
                 cmocka_unit_test(strings_with_a_nul_are_refused),
                 cmocka_unit_test(strings_that_are_not_utf8_are_refused),
                 cmocka_unit_test(what_the_check_refuses_is_refused),
+                cmocka_unit_test(an_open_schema_leaves_unknown_members_to_newer_peers),
                 cmocka_unit_test(unknown_enum_names_are_refused_with_the_known_ones),
                 cmocka_unit_test(too_many_items_are_refused),
                 cmocka_unit_test(arrays_without_bounds_have_at_most_4096_items),

@@ -155,13 +155,13 @@ static void a_refusal_that_is_no_json_has_its_status(void **state) {
         assert_string_equal(vmm->error.message, "Firecracker answered /vsock with status 500");
 }
 
-static void a_vmm_that_leaves_is_unreachable(void **state) {
+static void a_vmm_that_leaves_is_not_a_daemon_that_cannot_be_reached(void **state) {
         static const char *const answers[] = {NULL};
         FakeVmm *vmm = *state;
 
         serve(vmm, answers);
         assert_int_equal(put(vmm), -ECONNRESET);
-        assert_int_equal(vmm->error.kind, ERROR_UNREACHABLE);
+        assert_int_equal(vmm->error.kind, ERROR_UNAVAILABLE);
 }
 
 static void a_vmm_that_is_silent_times_out(void **state) {
@@ -246,7 +246,8 @@ int main(void) {
                                                 teardown),
                 cmocka_unit_test_setup_teardown(a_refusal_that_is_no_json_has_its_status, setup,
                                                 teardown),
-                cmocka_unit_test_setup_teardown(a_vmm_that_leaves_is_unreachable, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        a_vmm_that_leaves_is_not_a_daemon_that_cannot_be_reached, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_vmm_that_is_silent_times_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         a_vm_is_configured_and_booted_over_one_connection, setup, teardown),

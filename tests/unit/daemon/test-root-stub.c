@@ -75,6 +75,8 @@ static void a_helper_that_is_not_there_is_an_error_that_names_the_socket(void **
 
         assert_int_equal(root_ping(fixture->socket, soon(), &pong, &fixture->error), -ENOENT);
         assert_non_null(strstr(fixture->error.message, fixture->socket));
+        assert_int_equal(fixture->error.kind, ERROR_UNAVAILABLE);
+        assert_string_equal(fixture->error.hint, "run: sudo systemctl start bangerd-root.socket");
 }
 
 static void a_helper_that_does_not_answer_times_out(void **state) {

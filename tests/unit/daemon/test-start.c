@@ -254,6 +254,33 @@ static void failures_of_undos_are_joined_and_do_not_stop_the_others(_unused_ voi
         assert_true(fake->start.undo_failed);
 }
 
+static int wait_for_guest(VmSignalBits bits, const char *message) {
+        int r;
+
+        assert_int_equal(vm_signal_new(&fake->start.signal), 0);
+        vm_signal_set(fake->start.signal, bits, message);
+        r = start_ops.wait_ready(&fake->start, &fake->error);
+        fake->start.signal = vm_signal_free(fake->start.signal);
+        return r;
+}
+
+static void a_vmm_that_ends_early_has_a_remedy(_unused_ void **state) {
+        assert_int_equal(wait_for_guest(VM_SIGNAL_ENDED, NULL), -EIO);
+        assert_non_null(strstr(fake->error.hint, "run: banger kernel import --host"));
+}
+
+static void a_guest_of_another_version_that_gives_up_needs_its_kernel_anew(_unused_ void **state) {
+        assert_int_equal(wait_for_guest(VM_SIGNAL_FAILED | VM_SIGNAL_OTHER_VERSION, "no root"),
+                         -EIO);
+        assert_string_equal(fake->error.message, "the guest gave up: no root");
+        assert_non_null(strstr(fake->error.hint, "run: banger kernel import --host"));
+}
+
+static void a_guest_of_this_version_that_gives_up_does_not(_unused_ void **state) {
+        assert_int_equal(wait_for_guest(VM_SIGNAL_FAILED, "no root"), -EIO);
+        assert_null(fake->error.hint);
+}
+
 static void a_cancel_between_steps_undoes_what_was_done(_unused_ void **state) {
         static const Expected script[] = {
                 {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"disk_detach", 0}, {},
@@ -286,6 +313,11 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_failing_ready_undoes_all, setup, teardown),
                 cmocka_unit_test_setup_teardown(
                         failures_of_undos_are_joined_and_do_not_stop_the_others, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_vmm_that_ends_early_has_a_remedy, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                        a_guest_of_another_version_that_gives_up_needs_its_kernel_anew, setup,
+                        teardown),
+                cmocka_unit_test_setup_teardown(a_guest_of_this_version_that_gives_up_does_not, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_cancel_between_steps_undoes_what_was_done, setup,
                                                 teardown),
                 cmocka_unit_test(a_cow_file_holds_the_root_rewritten_whole),
