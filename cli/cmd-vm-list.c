@@ -1,9 +1,13 @@
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/table.h"
 #include "common/api-vm.h"
 #include "common/strings.h"
+#include "common/text.h"
+
+#define STATE_COLUMNS_MAX 40 /* `vm show` has it whole */
 
 static const TableColumn columns[] = {
         {.title = "NAME"},
@@ -17,7 +21,12 @@ static const TableColumn columns[] = {
 static char *format_state(const VmInfo *vm) {
         const char *name = vm_state_names[vm->state];
 
-        return vm->reason ? string_format("%s: %s", name, vm->reason) : string_format("%s", name);
+        _cleanup_free_ char *whole = NULL;
+
+        if (!vm->reason)
+                return strdup(name);
+        whole = string_format("%s: %s", name, vm->reason);
+        return whole ? text_cut(whole, STATE_COLUMNS_MAX) : NULL;
 }
 
 static int add_vm(Table *table, const VmInfo *vm) {

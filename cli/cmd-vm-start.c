@@ -2,6 +2,13 @@
 #include "cli/output.h"
 #include "cli/vm.h"
 
+/* A reason that comes with a success is something to know: the guest had to be ended, say. */
+static int print_vm(const CommandContext *context, const VmInfo *vm) {
+        if (vm->reason)
+                (void) output_line(context->err, "warning: %s: %s", vm->name, vm->reason);
+        return output_line(context->out, "%s", vm->name);
+}
+
 static int start_run(const CommandContext *context, const Action *action, const void *value,
                      Error *reterr) {
         VmProgress progress = {.operation = NULL};
@@ -12,7 +19,7 @@ static int start_run(const CommandContext *context, const Action *action, const 
         if (context->json)
                 r = output_schema_json(context->out, action->out, &progress);
         else if (progress.vm)
-                r = output_line(context->out, "%s", progress.vm->name);
+                r = print_vm(context, progress.vm);
         schema_clear(action->out, &progress);
         return r;
 }

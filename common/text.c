@@ -4,6 +4,7 @@
 #include <wchar.h>
 
 #include "common/cleanup.h"
+#include "common/strings.h"
 #include "common/text.h"
 
 /* The length of the UTF-8 sequence at text (RFC 3629), 0 when there is none. */
@@ -92,17 +93,39 @@ char *text_escape(const char *text, EscapeStyle style) {
         return steal_ptr(escaped);
 }
 
+/* The bytes of the next character, and how many columns it takes. */
+static size_t next_character(const char *text, size_t *ret_columns) {
+        uint32_t code = 0;
+        size_t n = utf8_decode(text, &code);
+        int columns = n == 0 ? 1 : wcwidth((wchar_t) code);
+
+        /* A locale that does not know the character shows something one column wide. */
+        *ret_columns = columns < 0 ? 1 : (size_t) columns;
+        return n == 0 ? 1 : n;
+}
+
 size_t text_width(const char *text) {
-        size_t width = 0;
+        size_t width = 0, columns;
 
-        for (const char *p = text; *p;) {
-                uint32_t code = 0;
-                size_t n = utf8_decode(p, &code);
-                int columns = n == 0 ? 1 : wcwidth((wchar_t) code);
-
-                /* A locale that does not know the character shows something one column wide. */
-                width += columns < 0 ? 1 : (size_t) columns;
-                p += n == 0 ? 1 : n;
-        }
+        for (const char *p = text; *p; width += columns)
+                p += next_character(p, &columns);
         return width;
+}
+
+char *text_cut(const char *text, size_t columns) {
+        static const char end[] = "...";
+        size_t limit = columns < sizeof(end) - 1 ? 0 : columns - (sizeof(end) - 1);
+        size_t width = 0, size = 0;
+
+        if (text_width(text) <= columns)
+                return strdup(text);
+        while (text[size] != '\0') {
+                size_t more, n = next_character(text + size, &more);
+
+                if (width + more > limit)
+                        break;
+                width += more;
+                size += n;
+        }
+        return string_format("%.*s%s", (int) size, text, limit > 0 ? end : "");
 }

@@ -12,3 +12,6 @@ typedef enum EscapeStyle {
 char *text_escape(const char *text, EscapeStyle style);
 /* Columns on a terminal, by wcwidth(3) of the current locale. */
 size_t text_width(const char *text);
+/* What of it fits into that many columns, allocated; cut, it ends with "...". NULL when out of
+ * memory. */
+char *text_cut(const char *text, size_t columns);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/action.h"
+#include "common/api-vm.h"
 #include "common/io.h"
 #include "common/strings.h"
 
@@ -36,6 +37,45 @@ static void the_manual_has_every_command(void **state) {
         check_document(TEST_SOURCE_DIR "/doc/banger.1", ".B ");
 }
 
+/* The line after .TP, where a command's synopsis is. */
+static char *synopsis(const char *manual, const char *words) {
+        _cleanup_free_ char *wanted = string_format("\n.B %s", words);
+        const char *at = strstr(manual, wanted);
+
+        assert_non_null(at);
+        return strndup(at + 1, strcspn(at + 1, "\n"));
+}
+
+static bool has_option(const char *line, const Field *field) {
+        _cleanup_free_ char *name = string_format("\\-\\-%s", field->option);
+        char letter[] = {'\\', '-', field->letter, '\\', '\0'};
+
+        return strstr(line, name) || (field->letter && strstr(line, letter));
+}
+
+static void the_manual_has_every_option_of_vm_commands(void **state) {
+        _cleanup_free_ char *text = NULL;
+        bool missing = false;
+
+        (void) state;
+        assert_int_equal(io_read_file(AT_FDCWD, TEST_SOURCE_DIR "/doc/banger.1", 1 << 20, &text,
+                                      NULL),
+                         0);
+        for (size_t i = 0; i < interface_vm.n_actions; i++) {
+                const Action *action = &interface_vm.actions[i];
+                _cleanup_free_ char *line = action->words ? synopsis(text, action->words) : NULL;
+
+                for (size_t j = 0; line && j < action->in->n_fields; j++)
+                        if (action->in->fields[j].option &&
+                            !has_option(line, &action->in->fields[j])) {
+                                print_error("%s: no %s\n", action->words,
+                                            action->in->fields[j].option);
+                                missing = true;
+                        }
+        }
+        assert_false(missing);
+}
+
 static void the_readme_has_every_command(void **state) {
         (void) state;
         check_document(TEST_SOURCE_DIR "/README.md", "`banger ");
@@ -44,6 +84,7 @@ static void the_readme_has_every_command(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_manual_has_every_command),
+                cmocka_unit_test(the_manual_has_every_option_of_vm_commands),
                 cmocka_unit_test(the_readme_has_every_command),
         };
 

@@ -244,6 +244,32 @@ static void starting_prints_the_name_and_no_stages_to_a_pipe(void **state) {
         ran_clear(&ran);
 }
 
+static void a_stop_by_force_says_why(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Stop", .reason = "ended by force: the guest did not answer"},
+                {},
+        };
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "stop", "web", NULL});
+
+        assert_int_equal(ran.status, 0);
+        assert_string_equal(ran.out, "web\n");
+        assert_string_equal(ran.err,
+                            "warning: web: ended by force: the guest did not answer\n");
+        ran_clear(&ran);
+}
+
+static void a_long_reason_is_cut_in_the_list(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.List", .reason = "undoing disk: the loop device is held by another"},
+                {},
+        };
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "list", NULL});
+
+        assert_int_equal(ran.status, 0);
+        assert_non_null(strstr(ran.out, "running: undoing disk: the loop devic...  debian"));
+        ran_clear(&ran);
+}
+
 static void a_failed_start_shows_how_far_it_came(void **state) {
         static const ScriptStep steps[] = {{.method = "VM.Start", .error = "no kernel"}, {}};
         Ran ran = run(*state, steps, (const char *const[]) {"vm", "start", "web", NULL});
@@ -310,6 +336,10 @@ int main(void) {
                                                 temp_root_teardown),
                 cmocka_unit_test_setup_teardown(starting_prints_the_name_and_no_stages_to_a_pipe,
                                                 temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_stop_by_force_says_why, temp_root_setup,
+                                                temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_long_reason_is_cut_in_the_list, temp_root_setup,
+                                                temp_root_teardown),
                 cmocka_unit_test_setup_teardown(a_failed_start_shows_how_far_it_came,
                                                 temp_root_setup, temp_root_teardown),
                 cmocka_unit_test_setup_teardown(memory_out_of_range_is_a_usage_error,
