@@ -108,6 +108,17 @@ static void import_kernel(const Host *host, Progress *progress) {
         schema_clear(&kernel_info_schema, &kernel);
 }
 
+static int show_plan(const CommandContext *context, const InstallConf *conf, Error *reterr) {
+        int r;
+
+        if (context->json)
+                return 0;
+        output_line(context->out, "banger %s for %s (uid %u) on this host:", conf->version,
+                    conf->owner, (unsigned) conf->uid);
+        r = setup_print_plan(context->out, conf);
+        return r < 0 ? error_set_errno(reterr, -r, "cannot show the plan") : 0;
+}
+
 static int install_for(const CommandContext *context, const Account *owner, bool yes,
                        Error *reterr) {
         _cleanup_units_ Units units = {.ops = NULL};
@@ -134,20 +145,13 @@ static int install_for(const CommandContext *context, const Account *owner, bool
         if (r < 0)
                 return error_prepend(reterr, r, "cannot install banger; nothing was changed");
 
-        if (!context->json) {
-                output_line(context->out, "banger %s for %s (uid %u) on this host:", conf.version,
-                            conf.owner, (unsigned) conf.uid);
-                r = setup_print_plan(context->out, &conf);
-                if (r < 0)
-                        return error_set_errno(reterr, -r, "cannot show the plan");
-        }
+        r = show_plan(context, &conf, reterr);
+        if (r < 0)
+                return r;
         warn_about_host(context->host, &progress);
-        if (!yes) {
-                r = confirm(context, "Install?", reterr);
-                if (r < 0)
-                        return r;
-        }
-
+        r = yes ? 0 : confirm(context, "Install?", reterr);
+        if (r < 0)
+                return r;
         r = setup_run(&env, &conf, &progress, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot install banger");

@@ -128,6 +128,42 @@ const Schema vm_list_schema = {
         .n_fields = ELEMENTSOF(vm_list_fields),
 };
 
+/* What a VM is made of, for whoever makes one: the same rows, at the same place in both structs. */
+#define VM_SHAPE_FIELDS                                                                           \
+        {.name = "kernel",                                                                        \
+         .type = FIELD_STRING,                                                                    \
+         .offset = offsetof(VmCreate, kernel),                                                    \
+         .min = 1,                                                                                \
+         .max = VM_REF_MAX,                                                                       \
+         .summary = "Its kernel instead of the default one",                                      \
+         .option = "kernel",                                                                      \
+         .metavar = "KERNEL"},                                                                    \
+        {.name = "vcpus",                                                                         \
+         .type = FIELD_INT,                                                                       \
+         .offset = offsetof(VmCreate, vcpus),                                                     \
+         .min = 1,                                                                                \
+         .max = VM_VCPUS_MAX,                                                                     \
+         .absent = 1,                                                                             \
+         .summary = "Virtual CPUs",                                                               \
+         .option = "vcpu",                                                                        \
+         .metavar = "N"},                                                                         \
+        {.name = "memory_mib",                                                                    \
+         .type = FIELD_INT,                                                                       \
+         .offset = offsetof(VmCreate, memory_mib),                                                \
+         .min = VM_MEMORY_MIB_MIN,                                                                \
+         .max = VM_MEMORY_MIB_MAX,                                                                \
+         .absent = VM_MEMORY_MIB_DEFAULT,                                                         \
+         .summary = "Memory, e.g. 512 or 2G",                                                     \
+         .option = "memory",                                                                      \
+         .letter = 'm',                                                                           \
+         .metavar = "SIZE",                                                                       \
+         .unit = UNIT_MIB}
+
+_Static_assert(offsetof(VmCreate, kernel) == offsetof(VmRun, kernel) &&
+                       offsetof(VmCreate, vcpus) == offsetof(VmRun, vcpus) &&
+                       offsetof(VmCreate, memory_mib) == offsetof(VmRun, memory_mib),
+               "VM_SHAPE_FIELDS has VmCreate's offsets");
+
 static const Field vm_create_fields[] = {
         {.name = "name",
          .type = FIELD_STRING,
@@ -146,34 +182,7 @@ static const Field vm_create_fields[] = {
          .option = "image",
          .letter = 'i',
          .metavar = "IMAGE"},
-        {.name = "kernel",
-         .type = FIELD_STRING,
-         .offset = offsetof(VmCreate, kernel),
-         .min = 1,
-         .max = VM_REF_MAX,
-         .summary = "Its kernel instead of the default one",
-         .option = "kernel",
-         .metavar = "KERNEL"},
-        {.name = "vcpus",
-         .type = FIELD_INT,
-         .offset = offsetof(VmCreate, vcpus),
-         .min = 1,
-         .max = VM_VCPUS_MAX,
-         .absent = 1,
-         .summary = "Virtual CPUs",
-         .option = "vcpu",
-         .metavar = "N"},
-        {.name = "memory_mib",
-         .type = FIELD_INT,
-         .offset = offsetof(VmCreate, memory_mib),
-         .min = VM_MEMORY_MIB_MIN,
-         .max = VM_MEMORY_MIB_MAX,
-         .absent = VM_MEMORY_MIB_DEFAULT,
-         .summary = "Memory, e.g. 512 or 2G",
-         .option = "memory",
-         .letter = 'm',
-         .metavar = "SIZE",
-         .unit = UNIT_MIB},
+        VM_SHAPE_FIELDS,
         {.name = "ephemeral",
          .type = FIELD_BOOL,
          .offset = offsetof(VmCreate, ephemeral),
@@ -352,34 +361,7 @@ static const Field vm_run_fields[] = {
          .summary = "Its name; without one, made from the image's",
          .option = "name",
          .metavar = "NAME"},
-        {.name = "kernel",
-         .type = FIELD_STRING,
-         .offset = offsetof(VmRun, kernel),
-         .min = 1,
-         .max = VM_REF_MAX,
-         .summary = "Its kernel instead of the default one",
-         .option = "kernel",
-         .metavar = "KERNEL"},
-        {.name = "vcpus",
-         .type = FIELD_INT,
-         .offset = offsetof(VmRun, vcpus),
-         .min = 1,
-         .max = VM_VCPUS_MAX,
-         .absent = 1,
-         .summary = "Virtual CPUs",
-         .option = "vcpu",
-         .metavar = "N"},
-        {.name = "memory_mib",
-         .type = FIELD_INT,
-         .offset = offsetof(VmRun, memory_mib),
-         .min = VM_MEMORY_MIB_MIN,
-         .max = VM_MEMORY_MIB_MAX,
-         .absent = VM_MEMORY_MIB_DEFAULT,
-         .summary = "Memory, e.g. 512 or 2G",
-         .option = "memory",
-         .letter = 'm',
-         .metavar = "SIZE",
-         .unit = UNIT_MIB},
+        VM_SHAPE_FIELDS,
         {.name = "remove",
          .type = FIELD_BOOL,
          .offset = offsetof(VmRun, remove),

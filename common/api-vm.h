@@ -45,10 +45,10 @@ typedef struct VmList {
 } VmList;
 
 typedef struct VmCreate {
-        char *name;    /* NULL: made from the image's name and the id */
-        char *image;
         char *kernel;  /* NULL: the default kernel */
         int64_t vcpus, memory_mib;
+        char *name;    /* NULL: made from the image's name and the id */
+        char *image;
         bool ephemeral;
 } VmCreate;
 
@@ -87,8 +87,9 @@ typedef struct VmConnect {
 
 /* `vm run` is carried out by the command: Create, Start, Connect, exec, Stop. */
 typedef struct VmRun {
-        char *image, *name, *kernel;
+        char *kernel;  /* it begins as VmCreate does: api-vm.c */
         int64_t vcpus, memory_mib;
+        char *image, *name;
         bool remove, detach, now;
         char **command;
 } VmRun;

@@ -1,5 +1,4 @@
 /* Removing a jail. A VM's uid may have written in there: nothing of it is trusted. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -9,16 +8,12 @@
 #include <unistd.h>
 
 #include "common/strings.h"
+#include "helper/directory.h"
 #include "helper/jail.h"
 
 /* A jail has three levels. A VMM cannot make directories (its seccomp filter), so more is an attack
  * on our stack and descriptors. */
 #define DEPTH_MAX 16
-
-static void directory_cleanup(DIR **directory) {
-        if (*directory)
-                closedir(*directory);
-}
 
 /* Not across a mount either: what is mounted in a jail is not the jail's. */
 static int open_child(int dir_fd, const char *name) {

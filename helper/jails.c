@@ -1,15 +1,10 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include "common/strings.h"
+#include "helper/directory.h"
 #include "helper/jails.h"
-
-static void directory_cleanup(DIR **directory) {
-        if (*directory)
-                closedir(*directory);
-}
 
 static int jail_add(DIR *directory, const char *name, Inventory *inventory) {
         _cleanup_free_ char *detail = NULL;

@@ -154,6 +154,21 @@ static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *ret
         return r;
 }
 
+/* What of the host a launch needs besides the VM's own. */
+static int prepare(Session *session, Host *ret_host, Programs *ret_programs,
+                   char **ret_jails, Error *reterr) {
+        int r = session_host(session, ret_host, reterr);
+
+        if (r >= 0)
+                r = check_kvm(ret_host, reterr);
+        if (r >= 0)
+                r = programs_find(&session->settings, 0, ret_programs, reterr);
+        if (r < 0)
+                return r;
+        *ret_jails = string_format("%s/jails", ret_host->paths->state);
+        return *ret_jails ? 0 : error_set_errno(reterr, ENOMEM, "cannot name the jails");
+}
+
 int handle_launch(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
         size_t n_fds = varlink_call_n_fds(call);
         _cleanup_close_ int console_fd = varlink_call_take_fd(call, 0);
@@ -176,18 +191,9 @@ int handle_launch(VarlinkCall *call, const void *parameters, void *userdata, Err
         r = launch_check_stdio(console_fd, log_fd, reterr);
         if (r < 0)
                 return r;
-        r = session_host(session, &host, reterr);
+        r = prepare(session, &host, &programs, &jails, reterr);
         if (r < 0)
                 return r;
-        r = check_kvm(&host, reterr);
-        if (r < 0)
-                return r;
-        r = programs_find(&session->settings, 0, &programs, reterr);
-        if (r < 0)
-                return r;
-        jails = string_format("%s/jails", host.paths->state);
-        if (!jails)
-                return error_set_errno(reterr, ENOMEM, "cannot name the jails");
         vm_names(&vm, &names);
         plan = (LaunchPlan) {
                 .vm = vm.text,

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -10,16 +9,12 @@
 
 #include "common/clock.h"
 #include "common/strings.h"
+#include "helper/directory.h"
 #include "helper/loops.h"
 
 #define LOOP_MAJOR 7 /* admin-guide/devices.txt */
 #define BIND_ATTEMPTS 64
 #define CLEAR_POLL_MS 20
-
-static void directory_cleanup(DIR **directory) {
-        if (*directory)
-                closedir(*directory);
-}
 
 /* Not ours, or bound no longer: 0 and *ret_ours false. */
 static int loop_status(const Host *host, const char *name, struct loop_info64 *ret,

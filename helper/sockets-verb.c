@@ -117,6 +117,12 @@ static const SocketKind kinds[] = {
         [ROOT_SOCKET_VSOCK] = {"vsock socket", JAIL_VSOCK},
 };
 
+static int watch_unit(const Host *host, const VmId *vm, sd_bus **ret, Error *reterr) {
+        int r = bus_connect(host->paths->bus, ret, reterr);
+
+        return r < 0 ? r : units_watch(*ret, vm, reterr);
+}
+
 int handle_sockets(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
         const RootSockets *sockets = parameters;
         const SocketKind *kind = &kinds[sockets->socket];
@@ -138,10 +144,7 @@ int handle_sockets(VarlinkCall *call, const void *parameters, void *userdata, Er
         r = session_host(session, &host, reterr);
         if (r < 0)
                 return r;
-        r = bus_connect(host.paths->bus, &bus, reterr);
-        if (r < 0)
-                return r;
-        r = units_watch(bus, &vm, reterr);
+        r = watch_unit(&host, &vm, &bus, reterr);
         if (r < 0)
                 return r;
         vm_names(&vm, &names);
