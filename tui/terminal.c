@@ -93,12 +93,15 @@ static int check_term(Error *reterr) {
         else {
                 cup = tigetstr(capability);
                 /* NULL: absent; -1: no string capability. */
-                if (cup && (intptr_t) cup != -1 && *cup)
+                r = cup && (intptr_t) cup != -1 && *cup ? 0 : -ENOTTY;
+                /* newterm() makes its own. */
+                (void) del_curterm(cur_term);
+                if (r == 0)
                         return 0;
-                r = error_set(reterr, ERROR_UNAVAILABLE, ENOTTY,
-                              "cannot draw on this terminal: TERM is \"%s\", which cannot place its "
-                              "cursor",
-                              name ? name : "");
+                error_set(reterr, ERROR_UNAVAILABLE, ENOTTY,
+                          "cannot draw on this terminal: TERM is \"%s\", which cannot place its "
+                          "cursor",
+                          name ? name : "");
         }
         return error_set_hint(reterr, r,
                               "set TERM to what the terminal is (xterm-256color, linux, vt100), or "
@@ -138,15 +141,15 @@ int terminal_open(Error *reterr) {
                 return r;
         if (tcgetattr(STDIN_FILENO, &terminal.before) < 0)
                 return error_set_errno(reterr, errno, "cannot read the terminal's settings");
-        keep_capability("sgr0");
-        keep_capability("rmkx");
-        keep_capability("cnorm");
-        keep_capability("rmcup");
         use_env(TRUE);
         use_tioctl(TRUE);
         terminal.screen = newterm(NULL, stdout, stdin);
         if (!terminal.screen)
                 return error_set(reterr, ERROR_FAILED, ENOTTY, "cannot draw on this terminal");
+        keep_capability("sgr0");
+        keep_capability("rmkx");
+        keep_capability("cnorm");
+        keep_capability("rmcup");
         terminal.active = 1;
         watch_signals();
         set_up_colours();

@@ -9,9 +9,11 @@ console_open() {
                 '${3:-banger-tui}; echo ended with \$?; exec sleep 600'"
 }
 
-console_type() { owner "$CONSOLE_TMUX send-keys $*"; }
-console_screen() { owner "$CONSOLE_TMUX capture-pane -p"; }
-console_close() { owner "$CONSOLE_TMUX kill-server" >/dev/null 2>&1 || true; }
+# The owner's tmux, over the connection that is kept: what is looked at often must not cost a login.
+console_tmux() { root "runuser -u owner -- $CONSOLE_TMUX $*"; }
+console_type() { console_tmux send-keys "$@"; }
+console_screen() { console_tmux capture-pane -p; }
+console_close() { console_tmux kill-server >/dev/null 2>&1 || true; }
 
 # console_shows SECONDS REGEX, console_hides SECONDS REGEX: the screen has it by then, or no more.
 console_shows() {

@@ -156,6 +156,7 @@ static void resized_while_drawing_it_goes_on(void **state) {
         };
         static const char *const keys[] = {"\r", "j", "G", "?", "k", "2", "D", "\033", "6", "1", "]", "/"};
         Pty pty = open_some(screen);
+        uint64_t until;
         size_t from;
 
         for (size_t i = 0; i < 200; i++) {
@@ -166,16 +167,16 @@ static void resized_while_drawing_it_goes_on(void **state) {
                 assert_true(pty_read(&pty, 3));
         }
         assert_int_equal(ioctl(pty.fd, TIOCSWINSZ, &sizes[0]), 0);
-        /* Out of whatever is open: a filter, a dialog, help. */
-        (void) usleep(100000);
-        pty_type(&pty, "\033");
-        (void) usleep(200000);
-        pty_type(&pty, "\033");
-        (void) usleep(200000);
+        until = clock_monotonic_usec() + SCREEN_PATIENCE_USEC;
+        /* Out of whatever is open, a filter, a dialog, help; then all of it is there. */
         from = pty.size;
-        pty_type(&pty, "1\014");
-        pty_expect(&pty, from, "vm-05");
-        pty_type(&pty, "q");
+        while (!memmem(pty.output + from, pty.size - from, "vm-05", 5)) {
+                assert_true(clock_monotonic_usec() < until);
+                pty_type(&pty, "\033\0331\014");
+                for (int i = 0; i < 10; i++)
+                        assert_true(pty_read(&pty, 20));
+        }
+        pty_type(&pty, "\033\033q");
         assert_int_equal(pty_wait(&pty, true), 0);
         pty_assert_restored(&pty);
         pty_close(&pty);
