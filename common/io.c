@@ -118,7 +118,7 @@ static int set_send_timeout(int fd, int timeout_ms) {
         else if (timeout_ms > 0)
                 time = (struct timeval) {
                         .tv_sec = timeout_ms / 1000,
-                        .tv_usec = timeout_ms % 1000 * 1000,
+                        .tv_usec = timeout_ms % 1000 * 1000L,
                 };
         return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)) < 0 ? -errno : 0;
 }
