@@ -26,7 +26,7 @@ struct GuestChannel {
 };
 
 /* A guest is not trusted: small messages, no descriptors. */
-static const VarlinkLimits guest_limits = {
+const VarlinkLimits guest_channel_limits = {
         .message_max = 16384,
         .output_max = 65536,
         .fds_max = 0,
@@ -88,7 +88,7 @@ int guest_channel_new(sd_event *event, int listener_fd, const GuestChannelConfig
                 .interfaces = interfaces,
                 .methods = methods,
                 .n_methods = ELEMENTSOF(methods),
-                .limits = &guest_limits,
+                .limits = &guest_channel_limits,
                 .userdata = channel,
         };
         r = varlink_server_new(&channel->server_config, &channel->server);
@@ -139,17 +139,22 @@ static int read_line(int fd, char *line, size_t size, uint64_t deadline_usec) {
         return -EPROTO;
 }
 
-/* Firecracker's docs/vsock.md: "CONNECT PORT\n", answered by "OK HOSTPORT\n". */
-static int shake_hands(int fd, uint64_t deadline_usec) {
+int guest_read_answer(int fd, uint64_t deadline_usec) {
         char line[ANSWER_MAX];
-        int n = snprintf(line, sizeof(line), "CONNECT %d\n", GUEST_VSOCK_PORT), r;
+        int r = read_line(fd, line, sizeof(line), deadline_usec);
 
-        if (send(fd, line, (size_t) n, MSG_NOSIGNAL) != n)
-                return -ECONNRESET;
-        r = read_line(fd, line, sizeof(line), deadline_usec);
         if (r < 0)
                 return r;
         return strncmp(line, "OK ", 3) == 0 ? 0 : -EPROTO;
+}
+
+static int shake_hands(int fd, uint64_t deadline_usec) {
+        char line[ANSWER_MAX];
+        int n = snprintf(line, sizeof(line), "CONNECT %d\n", GUEST_VSOCK_PORT);
+
+        if (send(fd, line, (size_t) n, MSG_NOSIGNAL) != n)
+                return -ECONNRESET;
+        return guest_read_answer(fd, deadline_usec);
 }
 
 /* Somebody ended the agent, or the guest hangs. */

@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "common/api-guest.h"
+#include "common/varlink-wire.h"
 
 typedef struct GuestChannel GuestChannel;
 
@@ -19,6 +20,8 @@ typedef struct GuestChannelConfig {
         void *userdata;
 } GuestChannelConfig;
 
+extern const VarlinkLimits guest_channel_limits;
+
 /* listener_fd is taken, even on failure. Loop thread only. */
 int guest_channel_new(sd_event *event, int listener_fd, const GuestChannelConfig *config,
                       GuestChannel **ret);
@@ -27,5 +30,8 @@ GuestChannel *guest_channel_free(GuestChannel *channel);
 /* Any thread; blocks until the deadline. vsock_fd: the VMM's Unix socket, opened with O_PATH;
  * borrowed. The connection to the agent: a stream, nothing read past the VMM's answer. */
 int guest_connect(int vsock_fd, uint64_t deadline_usec, int *ret_fd, Error *reterr);
+/* The VMM's answer to "CONNECT PORT\n" (Firecracker's docs/vsock.md): 0 for "OK HOSTPORT\n", and not
+ * a byte more is read. -ECONNRESET, -ETIMEDOUT, -EPROTO for any other. */
+int guest_read_answer(int fd, uint64_t deadline_usec);
 /* io.banger.Guest.Stop on a connection of its own. Any thread; blocks. */
 int guest_stop(int vsock_fd, int64_t timeout_ms, uint64_t deadline_usec, Error *reterr);
