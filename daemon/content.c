@@ -96,13 +96,16 @@ int content_remove_part(const Content *content, const VmId *id, Error *reterr) {
 
 int content_publish(const Content *content, const VmId *id, Error *reterr) {
         ContentName part = content_part_name(id), name = content_name(content, id);
+        int r;
 
         if (renameat(content->dir_fd, part.text, content->dir_fd, name.text) < 0)
                 return error_set_errno(reterr, errno, "cannot make %s", name.text);
-        if (fsync(content->dir_fd) < 0)
-                return error_set_errno(reterr, errno, "cannot write the directory of %s",
-                                       name.text);
-        return 0;
+        if (fsync(content->dir_fd) >= 0)
+                return 0;
+        r = error_set_errno(reterr, errno, "cannot write the directory of %s", name.text);
+        /* Its maker drops it by the other name. */
+        (void) content_withdraw(content, id, NULL);
+        return r;
 }
 
 int content_withdraw(const Content *content, const VmId *id, Error *reterr) {

@@ -1,7 +1,7 @@
 #pragma once
-/* The files behind images or kernels: one entry an id in a directory of the owner's, a file or a
+/* The files behind images, kernels or VMs: one entry an id in a directory of the owner's, a file or a
  * flat directory. While an entry is being made or deleted it is called .import-ID: whether it counts
- * then is for the store to say. Small file operations; loop thread. */
+ * then is for the store to say. Small file operations, but for content_remove_part(). */
 
 #include "common/ident.h"
 
@@ -27,9 +27,10 @@ int content_recover(const Content *content, bool (*known)(const VmId *id, void *
 
 ContentName content_name(const Content *content, const VmId *id);
 ContentName content_part_name(const VmId *id);
-/* .import-ID becomes the entry, durable on return. */
+/* .import-ID becomes the entry, durable on return; on failure it is .import-ID still. */
 int content_publish(const Content *content, const VmId *id, Error *reterr);
 /* The entry becomes .import-ID; one that is gone already is no error. */
 int content_withdraw(const Content *content, const VmId *id, Error *reterr);
-/* Removes .import-ID, with the files in it; what is not there is removed already. */
+/* Removes .import-ID, with the files in it; what is not there is removed already. May take seconds;
+ * any thread. */
 int content_remove_part(const Content *content, const VmId *id, Error *reterr);

@@ -14,6 +14,7 @@
 #include "daemon/store.h"
 
 typedef struct Vms Vms;
+typedef struct StartOps StartOps;
 
 typedef struct DaemonContext {
         const char *root_socket;   /* BANGERD_ROOT_SOCKET outside tests */
@@ -21,6 +22,7 @@ typedef struct DaemonContext {
         const char *state_dir;     /* BANGER_STATE_DIR outside tests */
         char boot_id[40];          /* of the host's present boot */
         bool stopping;             /* the daemon: what is cut short now goes on after its next start */
+        const StartOps *start_ops; /* NULL outside tests: the real ones */
         InstallConf install;
         Config config;
         Load load;

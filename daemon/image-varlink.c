@@ -7,9 +7,10 @@
 
 #include "common/api-image.h"
 #include "common/clock.h"
-#include "daemon/context.h"
+#include "daemon/content-delete.h"
 #include "daemon/image-varlink.h"
 #include "daemon/import-source.h"
+#include "daemon/vm.h"
 #include "daemon/worker-stub.h"
 
 /* One Import. The thread touches what stands below `socket`; the loop only reads the two counters
@@ -241,6 +242,7 @@ static int image_import(VarlinkCall *call, const void *parameters, void *userdat
 
 static int image_list(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
         const DaemonContext *context = userdata;
+        ImageInfo *images;
         ImageList list;
         int r;
 
@@ -248,7 +250,11 @@ static int image_list(VarlinkCall *call, const void *parameters, void *userdata,
         r = images_list(context->images, &list, reterr);
         if (r < 0)
                 return r;
-        r = varlink_call_reply(call, &list);
+        images = list.images.items;
+        for (size_t i = 0; i < list.images.n_items && r >= 0; i++)
+                r = vms_name_image_users(context->vms, images[i].id, &images[i].used_by);
+        r = r < 0 ? error_set_errno(reterr, -r, "cannot list the images")
+                  : varlink_call_reply(call, &list);
         schema_clear(&image_list_schema, &list);
         return r;
 }
@@ -264,7 +270,13 @@ static int image_delete(VarlinkCall *call, const void *parameters, void *userdat
         if (r < 0)
                 return r;
         event_bus_publish_object(context->events, EVENT_IMAGE_DELETED, &id, name);
-        return varlink_call_reply(call, NULL);
+        content_delete(context, &(ContentDelete) {.content = images_content(context->images),
+                                                  .id = id,
+                                                  .kind = varlink_call_method(call),
+                                                  .what = "image",
+                                                  .name = name,
+                                                  .call = call});
+        return 0;
 }
 
 const VarlinkMethod image_methods[] = {

@@ -183,25 +183,7 @@ int images_check_name(const Images *images, const char *name, Error *reterr) {
                               name);
 }
 
-static int describe_users(const Images *images, const VmId *id, Objects *ret, Error *reterr) {
-        _cleanup_strv_ char **names = NULL;
-        NameRef *users;
-        size_t n;
-        int r = store_image_users(images->store, id, &names, reterr);
-
-        n = strv_length(names);
-        if (r < 0 || n == 0)
-                return r;
-        users = calloc(n, sizeof(*users));
-        if (!users)
-                return error_set_errno(reterr, ENOMEM, "cannot tell who uses an image");
-        for (size_t i = 0; i < n; i++)
-                users[i].name = steal_ptr(names[i]);
-        *ret = (Objects) {.items = users, .n_items = n};
-        return 0;
-}
-
-static int describe(const Images *images, const Image *image, ImageInfo *ret, Error *reterr) {
+static int describe(const Image *image, ImageInfo *ret, Error *reterr) {
         ImageInfo info = {
                 .id = strdup(image->record.id.text),
                 .name = strdup(image->record.name),
@@ -210,15 +192,10 @@ static int describe(const Images *images, const Image *image, ImageInfo *ret, Er
                 .has_init = image->record.has_init,
                 .created_s = image->record.created_s,
         };
-        int r;
 
-        if (!info.id || !info.name)
-                r = error_set_errno(reterr, ENOMEM, "cannot describe an image");
-        else
-                r = describe_users(images, &image->record.id, &info.used_by, reterr);
-        if (r < 0) {
+        if (!info.id || !info.name) {
                 schema_clear(&image_info_schema, &info);
-                return r;
+                return error_set_errno(reterr, ENOMEM, "cannot describe an image");
         }
         *ret = info;
         return 0;
@@ -229,7 +206,7 @@ int images_describe(const Images *images, const VmId *id, ImageInfo *ret, Error 
 
         if (!image)
                 return error_set(reterr, ERROR_NOT_FOUND, ENOENT, "image %s is gone", id->text);
-        return describe(images, image, ret, reterr);
+        return describe(image, ret, reterr);
 }
 
 int images_list(const Images *images, ImageList *ret, Error *reterr) {
@@ -240,7 +217,7 @@ int images_list(const Images *images, ImageList *ret, Error *reterr) {
         if (!items)
                 return error_set_errno(reterr, ENOMEM, "cannot list the images");
         for (size_t i = 0; i < images->n_items && r >= 0; i++) {
-                r = describe(images, images->items[i], &items[i], reterr);
+                r = describe(images->items[i], &items[i], reterr);
                 if (r >= 0)
                         list.images.n_items++;
         }
@@ -278,8 +255,8 @@ static int check_unused(const Images *images, const ImageRecord *record, Error *
         return error_set_hint(reterr, r, "run: banger vm delete %s", names[0]);
 }
 
-/* Out of sight, out of the store, off the disk: a crash in between is mended at the next start. */
-static int delete_content(Images *images, const VmId *id, Error *reterr) {
+/* Out of sight, out of the store: a crash in between is mended at the next start. */
+static int withdraw(Images *images, const VmId *id, Error *reterr) {
         int r = content_withdraw(&images->content, id, reterr);
 
         if (r < 0)
@@ -289,7 +266,7 @@ static int delete_content(Images *images, const VmId *id, Error *reterr) {
                 (void) content_publish(&images->content, id, NULL);
                 return r;
         }
-        return content_remove_part(&images->content, id, reterr);
+        return 0;
 }
 
 int images_delete(Images *images, const char *name_or_id, VmId *ret_id, char **ret_name,
@@ -308,13 +285,17 @@ int images_delete(Images *images, const char *name_or_id, VmId *ret_id, char **r
         name = strdup(image->record.name);
         if (!name)
                 return error_set_errno(reterr, ENOMEM, "cannot delete image \"%s\"", name_or_id);
-        r = delete_content(images, &id, reterr);
+        r = withdraw(images, &id, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot delete image \"%s\"", name);
         images_forget(images, &id);
         *ret_id = id;
         *ret_name = steal_ptr(name);
         return 0;
+}
+
+const Content *images_content(const Images *images) {
+        return &images->content;
 }
 
 int images_import_begin(const Images *images, const VmId *id, int *ret_fd, Error *reterr) {

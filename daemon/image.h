@@ -3,6 +3,7 @@
  * Loop thread only. */
 
 #include "common/api-image.h"
+#include "daemon/content.h"
 #include "daemon/store.h"
 
 typedef struct Images Images;
@@ -16,11 +17,12 @@ Images *images_free(Images *images);
 int images_find(const Images *images, const char *name_or_id, const ImageRecord **ret,
                 Error *reterr);
 const ImageRecord *images_find_id(const Images *images, const VmId *id); /* NULL */
-/* All of them, for the wire; the caller clears ret with image_list_schema. */
+/* All of them, for the wire, but not who uses them; the caller clears ret with image_list_schema. */
 int images_list(const Images *images, ImageList *ret, Error *reterr);
 /* Is the name fit, and free? ERROR_INVALID_PARAMETER, ERROR_ALREADY_EXISTS. */
 int images_check_name(const Images *images, const char *name, Error *reterr);
-/* ERROR_NOT_FOUND; ERROR_BUSY naming the VMs that use it. Fills *ret_id and *ret_name (owned). */
+/* ERROR_NOT_FOUND; ERROR_BUSY naming the VMs that use it. Fills *ret_id and *ret_name (owned); the
+ * file is withdrawn, content_delete() removes it. */
 int images_delete(Images *images, const char *name_or_id, VmId *ret_id, char **ret_name,
                   Error *reterr);
 
@@ -31,5 +33,6 @@ int images_import_begin(const Images *images, const VmId *id, int *ret_fd, Error
 int images_import_sync(int fd, Error *reterr);
 int images_import_finish(Images *images, const ImageRecord *record, Error *reterr);
 int images_import_drop(const Images *images, const VmId *id, Error *reterr);
-/* As on the wire; the caller clears it with image_info_schema. */
+const Content *images_content(const Images *images);
+/* As on the wire, but not who uses it; the caller clears it with image_info_schema. */
 int images_describe(const Images *images, const VmId *id, ImageInfo *ret, Error *reterr);

@@ -3,7 +3,7 @@
 
 #include "common/api-kernel.h"
 #include "common/clock.h"
-#include "daemon/context.h"
+#include "daemon/content-delete.h"
 #include "daemon/import-source.h"
 #include "daemon/kernel-varlink.h"
 #include "daemon/worker-stub.h"
@@ -57,7 +57,9 @@ static int import_run(void *userdata) {
                 r = worker_import_kernel(import->socket, import->release, import->source.fd,
                                          import->target_fds, &watch, &import->made,
                                          &import->error);
-        return r >= 0 ? kernels_import_sync(import->target_fds, &import->error) : r;
+        return r >= 0 ? kernels_import_sync(import->context->kernels, &import->id,
+                                            import->target_fds, &import->error)
+                      : r;
 }
 
 /* As on_gone() of images: what a pipe gave before its writer left is no kernel. */
@@ -228,7 +230,13 @@ static int kernel_delete(VarlinkCall *call, const void *parameters, void *userda
         if (r < 0)
                 return r;
         event_bus_publish_object(context->events, EVENT_KERNEL_DELETED, &id, name);
-        return varlink_call_reply(call, NULL);
+        content_delete(context, &(ContentDelete) {.content = kernels_content(context->kernels),
+                                                  .id = id,
+                                                  .kind = varlink_call_method(call),
+                                                  .what = "kernel",
+                                                  .name = name,
+                                                  .call = call});
+        return 0;
 }
 
 const VarlinkMethod kernel_methods[] = {

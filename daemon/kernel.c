@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/strings.h"
 #include "daemon/content.h"
 #include "daemon/kernel.h"
@@ -253,8 +254,8 @@ static int check_unused(const Kernels *kernels, const KernelRecord *kernel, Erro
         return error_set_hint(reterr, r, "run: banger vm delete %s", names[0]);
 }
 
-/* As images: withdrawn, out of the store, off the disk; a crash in between is mended at start. */
-static int delete_content(Kernels *kernels, const VmId *id, Error *reterr) {
+/* As images: a crash in between is mended at the next start. */
+static int withdraw(Kernels *kernels, const VmId *id, Error *reterr) {
         int r = content_withdraw(&kernels->content, id, reterr);
 
         if (r < 0)
@@ -264,24 +265,25 @@ static int delete_content(Kernels *kernels, const VmId *id, Error *reterr) {
                 (void) content_publish(&kernels->content, id, NULL);
                 return r;
         }
-        return content_remove_part(&kernels->content, id, reterr);
+        return 0;
 }
 
-static int choose_default(Kernels *kernels, Error *reterr) {
+/* After the default is gone. A failure leaves the others without one, which `kernel list` shows. */
+static void choose_default(Kernels *kernels) {
+        _cleanup_error_ Error error = ERROR_INIT;
         KernelRecord *newest = NULL, copy;
-        int r;
 
         for (size_t i = 0; i < kernels->n_items; i++)
                 if (!newest || kernels->items[i]->created_s > newest->created_s)
                         newest = kernels->items[i];
         if (!newest)
-                return 0;
+                return;
         copy = *newest;
         copy.is_default = true;
-        r = store_put_kernel(kernels->store, &copy, reterr);
-        if (r >= 0)
+        if (store_put_kernel(kernels->store, &copy, &error) >= 0)
                 kernels_set_default(kernels, newest);
-        return r;
+        else
+                log_error(LOG_ERR, NULL, &error, "cannot choose another default kernel");
 }
 
 int kernels_delete(Kernels *kernels, const char *name_or_id, VmId *ret_id, char **ret_name,
@@ -302,13 +304,19 @@ int kernels_delete(Kernels *kernels, const char *name_or_id, VmId *ret_id, char 
         name = strdup(kernel->name);
         if (!name)
                 return error_set_errno(reterr, ENOMEM, "cannot delete kernel \"%s\"", kernel->name);
-        r = delete_content(kernels, &id, reterr);
+        r = withdraw(kernels, &id, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot delete kernel \"%s\"", name);
         kernels_forget(kernels, &id);
         *ret_id = id;
         *ret_name = steal_ptr(name);
-        return was_default ? choose_default(kernels, reterr) : 0;
+        if (was_default)
+                choose_default(kernels);
+        return 0;
+}
+
+const Content *kernels_content(const Kernels *kernels) {
+        return &kernels->content;
 }
 
 int kernels_import_begin(const Kernels *kernels, const VmId *id, int ret_fds[_KERNEL_FILE_MAX],
@@ -339,12 +347,21 @@ int kernels_import_begin(const Kernels *kernels, const VmId *id, int ret_fds[_KE
         return 0;
 }
 
-int kernels_import_sync(const int fds[_KERNEL_FILE_MAX], Error *reterr) {
+int kernels_import_sync(const Kernels *kernels, const VmId *id, const int fds[_KERNEL_FILE_MAX],
+                        Error *reterr) {
+        ContentName part = content_part_name(id);
+        _cleanup_close_ int dir_fd = -1;
+
         /* VMs read them through hard links in their jails, each with a uid of its own; the directory
          * keeps everybody else out. */
         for (size_t i = 0; i < _KERNEL_FILE_MAX; i++)
                 if (fchmod(fds[i], 0444) < 0 || fsync(fds[i]) < 0)
                         return error_set_errno(reterr, errno, "cannot write %s", file_names[i]);
+        /* Their names are the directory's. */
+        dir_fd = openat(kernels->content.dir_fd, part.text,
+                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir_fd < 0 || fsync(dir_fd) < 0)
+                return error_set_errno(reterr, errno, "cannot write %s", part.text);
         return 0;
 }
 

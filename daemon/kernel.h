@@ -3,6 +3,7 @@
  * kernels/ID/{vmlinux,initrd,modules.ext4}. Loop thread only. */
 
 #include "common/api-kernel.h"
+#include "daemon/content.h"
 #include "daemon/store.h"
 
 typedef struct Kernels Kernels;
@@ -28,7 +29,8 @@ int kernels_list(const Kernels *kernels, KernelList *ret, Error *reterr);
 /* ERROR_INVALID_PARAMETER, ERROR_ALREADY_EXISTS. */
 int kernels_check_name(const Kernels *kernels, const char *name, Error *reterr);
 /* ERROR_NOT_FOUND; ERROR_BUSY naming the VMs that use it. Fills *ret_id and *ret_name (owned). The
- * newest of the others becomes the default when it was. */
+ * newest of the others becomes the default when it was. Its files are withdrawn: content_delete()
+ * removes them. */
 int kernels_delete(Kernels *kernels, const char *name_or_id, VmId *ret_id, char **ret_name,
                    Error *reterr);
 
@@ -36,8 +38,10 @@ int kernels_delete(Kernels *kernels, const char *name_or_id, VmId *ret_id, char 
  * record->is_default. */
 int kernels_import_begin(const Kernels *kernels, const VmId *id, int ret_fds[_KERNEL_FILE_MAX],
                          Error *reterr);
-int kernels_import_sync(const int fds[_KERNEL_FILE_MAX], Error *reterr);
+int kernels_import_sync(const Kernels *kernels, const VmId *id, const int fds[_KERNEL_FILE_MAX],
+                        Error *reterr);
 int kernels_import_finish(Kernels *kernels, const KernelRecord *record, Error *reterr);
 int kernels_import_drop(const Kernels *kernels, const VmId *id, Error *reterr);
+const Content *kernels_content(const Kernels *kernels);
 /* As on the wire; the caller clears it with kernel_info_schema. */
 int kernels_describe(const Kernels *kernels, const VmId *id, KernelInfo *ret, Error *reterr);

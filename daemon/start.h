@@ -9,6 +9,7 @@
 
 typedef struct Start Start;
 typedef struct Firecracker Firecracker;
+typedef struct StartOps StartOps;
 
 typedef enum StartStepIndex {
         START_CHECK,
@@ -24,7 +25,7 @@ typedef enum StartStepIndex {
 } StartStepIndex;
 
 /* What the steps are made of; a scripted fake in tests. */
-typedef struct StartOps {
+struct StartOps {
         int (*check)(Start *start, Error *reterr);
         int (*make_disk)(Start *start, Error *reterr);
         int (*disk_attach)(Start *start, Error *reterr);
@@ -43,7 +44,7 @@ typedef struct StartOps {
         int (*vsock_socket)(Start *start, Error *reterr);
         int (*boot)(Start *start, Error *reterr);
         int (*wait_ready)(Start *start, Error *reterr);
-} StartOps;
+};
 
 typedef struct StartStep {
         const char *name;

@@ -1,139 +1,67 @@
 /* Deleting a VM, from any state. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/strings.h"
+#include "daemon/content-delete.h"
 #include "daemon/vm.h"
 
 #define KIND "io.banger.VM.Delete"
 
-typedef struct DeleteJob {
-        Vm *vm;
-        char *directory;
-        Error error;
-} DeleteJob;
+/* Frees the VM; or all is as before. */
+static int delete_now(Vm *vm, VarlinkCall *call, Error *reterr) {
+        const DaemonContext *context = vm->context;
+        _cleanup_free_ char *name = strdup(vm->record.name);
+        ContentDelete wanted = {
+                .content = vms_content(context->vms),
+                .id = vm->record.id,
+                .kind = KIND,
+                .what = "vm",
+                .name = name,
+                .call = call,
+        };
+        int r = name ? vm_forget(vm, reterr) : error_set_errno(reterr, ENOMEM, "cannot delete");
 
-static DeleteJob *delete_job_free(DeleteJob *job) {
-        if (!job)
-                return NULL;
-        free(job->directory);
-        error_clear(&job->error);
-        free(job);
-        return NULL;
-}
-
-static void delete_job_cleanup(DeleteJob **job) {
-        delete_job_free(*job);
-}
-
-/* There are only files in it; closes dir. */
-static int remove_files(DIR *dir, Error *reterr) {
-        const struct dirent *entry;
-        int r = 0;
-
-        while (r >= 0 && (entry = readdir(dir))) {
-                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-                        continue;
-                if (unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
-                        r = error_set_errno(reterr, errno, "cannot remove %s", entry->d_name);
+        if (r < 0) {
+                (void) error_prepend(reterr, r, "cannot delete vm \"%s\"", vm->record.name);
+                return error_set_object(reterr, r, vm->record.name);
         }
-        (void) closedir(dir);
-        return r;
-}
-
-static int delete_run(void *userdata) {
-        DeleteJob *job = userdata;
-        int fd, r;
-        DIR *dir;
-
-        fd = open(job->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT)
-                return 0; /* never started */
-        dir = fd >= 0 ? fdopendir(fd) : NULL;
-        if (!dir) {
-                r = error_set_errno(&job->error, errno, "cannot open %s", job->directory);
-                close_fd(fd);
-                return r;
-        }
-        r = remove_files(dir, &job->error);
-        if (r < 0)
-                return r;
-        if (rmdir(job->directory) < 0 && errno != ENOENT)
-                return error_set_errno(&job->error, errno, "cannot remove %s", job->directory);
+        content_delete(context, &wanted);
         return 0;
 }
 
-static void fail_delete(Vm *vm, int r, Error *error) {
-        vm->delete_wanted = false;
-        /* The daemon that stops goes on with it at its next start. */
-        if (!vm->context->stopping)
-                (void) vm_set_intent(vm, VM_INTENT_NONE, NULL);
-        if (vm->delete_call)
-                (void) varlink_call_fail(vm->delete_call, r, error);
-        vm->delete_call = varlink_call_unref(vm->delete_call);
-}
+static int refuse_broken(const Vm *vm, Error *reterr) {
+        int r = error_set(reterr, ERROR_FAILED, EUCLEAN, "vm \"%s\" is broken: %s",
+                          vm->record.name, vm->record.reason ? vm->record.reason : "");
 
-static void delete_done(int r, void *userdata) {
-        _cleanup_(delete_job_cleanup) DeleteJob *job = userdata;
-        VarlinkCall *call;
-        Vm *vm = job->vm;
-
-        if (r < 0) {
-                (void) error_prepend(&job->error, r, "cannot delete vm \"%s\"", vm->record.name);
-                (void) error_set_object(&job->error, r, vm->record.name);
-                vm_end(vm, r, &job->error);
-                fail_delete(vm, r, &job->error);
-                return;
-        }
-        call = steal_ptr(vm->delete_call);
-        vm_end(vm, 0, NULL);
-        vm_forget(vm);
-        if (call)
-                (void) varlink_call_reply(call, NULL);
-        varlink_call_unref(call);
-}
-
-static int submit(Vm *vm, Error *reterr) {
-        _cleanup_(delete_job_cleanup) DeleteJob *job = calloc(1, sizeof(*job));
-        int r;
-
-        if (job)
-                job->directory = string_format("%s/vms/%s", vm->context->state_dir,
-                                               vm->record.id.text);
-        if (!job || !job->directory)
-                return error_set_errno(reterr, ENOMEM, "cannot delete");
-        r = vm_begin(vm, KIND, reterr);
-        if (r < 0)
-                return r;
-        job->vm = vm;
-        r = pool_submit(vm->context->pool, &(PoolJob) {delete_run, delete_done, job});
-        if (r < 0) {
-                (void) error_set_errno(reterr, -r, "cannot delete");
-                vm_end(vm, r, reterr);
-                return r;
-        }
-        (void) steal_ptr(job);
-        return 0;
+        (void) error_set_object(reterr, r, vm->record.name);
+        return error_set_hint(reterr, r, "run: banger vm stop %s", vm->record.name);
 }
 
 void vm_settle(Vm *vm) {
         _cleanup_error_ Error error = ERROR_INIT;
+        VarlinkCall *call;
         int r;
 
         if (!vm->delete_wanted || vm->operation)
                 return;
-        if (vm->state == VM_STOPPED)
-                r = submit(vm, &error);
-        else if (vm->state == VM_BROKEN)
-                r = error_set(&error, ERROR_FAILED, EUCLEAN, "vm \"%s\" is broken: %s",
-                              vm->record.name, vm->record.reason ? vm->record.reason : "");
-        else
+        if (vm->state != VM_STOPPED && vm->state != VM_BROKEN) {
                 r = vm_stop(vm, KIND, VM_STOP_FORCE, 0, NULL, &error);
-        if (r < 0)
-                fail_delete(vm, r, &error);
+                if (r >= 0)
+                        return; /* and is here again at its end */
+        } else
+                r = 0;
+        vm->delete_wanted = false;
+        call = steal_ptr(vm->delete_call);
+        if (r >= 0)
+                r = vm->state == VM_STOPPED ? delete_now(vm, call, &error)
+                                            : refuse_broken(vm, &error);
+        /* The daemon that stops goes on with it at its next start. */
+        if (r < 0 && !vm->context->stopping)
+                (void) vm_set_intent(vm, VM_INTENT_NONE, NULL);
+        if (r < 0 && call)
+                (void) varlink_call_fail(call, r, &error);
+        varlink_call_unref(call);
 }
 
 static int refuse_running(const Vm *vm, Error *reterr) {
@@ -143,23 +71,42 @@ static int refuse_running(const Vm *vm, Error *reterr) {
         return error_set_hint(reterr, r, "run: banger vm stop %s, or add --force", vm->record.name);
 }
 
-int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr) {
-        int r = 0;
+/* Nobody knows whether its VMM still runs. */
+static int refuse_unknown(const Vm *vm, Error *reterr) {
+        int r = error_set(reterr, ERROR_BUSY, EBUSY, "vm \"%s\" is broken and may still run: %s",
+                          vm->record.name, vm->record.reason ? vm->record.reason : "");
+
+        (void) error_set_object(reterr, r, vm->record.name);
+        return error_set_hint(reterr, r, "run: banger vm stop %s, or add --force", vm->record.name);
+}
+
+static int check_deletable(const Vm *vm, bool force, Error *reterr) {
+        int r;
 
         if (vm->delete_wanted) {
                 r = error_set(reterr, ERROR_BUSY, EBUSY, "vm \"%s\" is being deleted already",
                               vm->record.name);
                 return error_set_object(reterr, r, vm->record.name);
         }
-        if (!force && (vm->state == VM_RUNNING || vm->operation))
-                return refuse_running(vm, reterr);
+        if (force)
+                return 0;
+        if (vm->state == VM_BROKEN && !vm->operation)
+                return vm->unit_ended ? 0 : refuse_unknown(vm, reterr);
+        return vm->state == VM_RUNNING || vm->operation ? refuse_running(vm, reterr) : 0;
+}
+
+int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr) {
+        int r = check_deletable(vm, force, reterr);
+
+        if (r < 0)
+                return r;
+        if (vm->state == VM_STOPPED && !vm->operation)
+                return delete_now(vm, call, reterr);
         r = vm_set_intent(vm, VM_INTENT_DELETE, reterr);
         if (r < 0)
                 return r;
         if (vm->operation)
                 operation_cancel(vm->operation); /* vm_settle() goes on from its end */
-        else if (vm->state == VM_STOPPED)
-                r = submit(vm, reterr);
         else
                 r = vm_stop(vm, KIND, VM_STOP_FORCE, 0, NULL, reterr);
         if (r < 0) {

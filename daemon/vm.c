@@ -4,16 +4,15 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/strings.h"
 #include "daemon/vm-config.h"
 
-/* Of an image's name, so that "-" and four digits of the id fit behind it. */
-#define NAME_STEM_MAX 35
+#define NAME_MAX_LENGTH 40 /* vm_name_check() */
 #define NAME_ID_DIGITS 4
 
 struct Vms {
         DaemonContext *context;
+        Content content;
         Vm **items; /* by name */
         size_t n_items;
 };
@@ -83,6 +82,10 @@ static int vms_load(Vms *vms, VmRecord *records, size_t n) {
         return 0;
 }
 
+static bool is_known(const VmId *id, void *userdata) {
+        return vms_find_id(userdata, id->text) != NULL;
+}
+
 int vms_new(DaemonContext *context, Vms **ret, Error *reterr) {
         Vms *vms = calloc(1, sizeof(*vms));
         VmRecord *records = NULL;
@@ -92,12 +95,17 @@ int vms_new(DaemonContext *context, Vms **ret, Error *reterr) {
         if (!vms)
                 return error_set_errno(reterr, ENOMEM, "cannot load the VMs");
         vms->context = context;
-        r = store_load_vms(context->store, &records, &n, reterr);
+        vms->content = CONTENT_INIT;
+        r = content_open(context->state_dir, "vms", "", &vms->content, reterr);
+        if (r >= 0)
+                r = store_load_vms(context->store, &records, &n, reterr);
         if (r >= 0) {
                 r = vms_load(vms, records, n);
                 if (r < 0)
                         (void) error_set_errno(reterr, -r, "cannot load the VMs");
         }
+        if (r >= 0)
+                r = content_recover(&vms->content, is_known, vms, reterr);
         for (size_t i = 0; i < n; i++)
                 vm_record_clear(&records[i]);
         free(records);
@@ -115,6 +123,7 @@ Vms *vms_free(Vms *vms) {
         for (size_t i = 0; i < vms->n_items; i++)
                 vm_free(vms->items[i]);
         free(vms->items);
+        content_close(&vms->content);
         free(vms);
         return NULL;
 }
@@ -126,13 +135,17 @@ Vm *vms_find_id(const Vms *vms, const char *id) {
         return NULL;
 }
 
+static Vm *find_name(const Vms *vms, const char *name) {
+        for (size_t i = 0; i < vms->n_items; i++)
+                if (strcmp(vms->items[i]->record.name, name) == 0)
+                        return vms->items[i];
+        return NULL;
+}
+
 int vms_find(const Vms *vms, const char *name_or_id, Vm **ret, Error *reterr) {
-        Vm *found = NULL;
+        Vm *found = find_name(vms, name_or_id);
         int r;
 
-        for (size_t i = 0; !found && i < vms->n_items; i++)
-                if (strcmp(vms->items[i]->record.name, name_or_id) == 0)
-                        found = vms->items[i];
         if (!found)
                 found = vms_find_id(vms, name_or_id);
         if (found) {
@@ -185,12 +198,40 @@ int vms_list(const Vms *vms, VmList *ret) {
         return 0;
 }
 
-void vm_forget(Vm *vm) {
-        Vms *vms = vm->context->vms;
-        _cleanup_error_ Error error = ERROR_INIT;
-        const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
-        size_t at = 0;
+const Content *vms_content(const Vms *vms) {
+        return &vms->content;
+}
 
+int vms_name_image_users(const Vms *vms, const char *image_id, Objects *ret) {
+        NameRef *users = calloc(vms->n_items ? vms->n_items : 1, sizeof(*users));
+        size_t n = 0;
+
+        if (!users)
+                return -ENOMEM;
+        *ret = (Objects) {.items = users};
+        for (size_t i = 0; i < vms->n_items; i++) {
+                if (strcmp(vms->items[i]->record.image.text, image_id) != 0)
+                        continue;
+                users[n].name = strdup(vms->items[i]->record.name);
+                if (!users[n].name)
+                        return -ENOMEM;
+                ret->n_items = ++n;
+        }
+        return 0;
+}
+
+int vm_forget(Vm *vm, Error *reterr) {
+        Vms *vms = vm->context->vms;
+        size_t at = 0;
+        int r = content_withdraw(&vms->content, &vm->record.id, reterr);
+
+        if (r < 0)
+                return r;
+        r = store_delete_vm(vm->context->store, &vm->record.id, reterr);
+        if (r < 0) {
+                (void) content_publish(&vms->content, &vm->record.id, NULL);
+                return r;
+        }
         while (at < vms->n_items && vms->items[at] != vm)
                 at++;
         if (at < vms->n_items) {
@@ -198,18 +239,18 @@ void vm_forget(Vm *vm) {
                         (vms->n_items - at - 1) * sizeof(*vms->items));
                 vms->n_items--;
         }
-        if (store_delete_vm(vm->context->store, &vm->record.id, &error) < 0)
-                log_error(LOG_ERR, fields, &error, "cannot forget the VM");
         event_bus_publish_object(vm->context->events, EVENT_VM_DELETED, &vm->record.id,
                                  vm->record.name);
         vm_free(vm);
+        return 0;
 }
 
-char *vm_make_name(const char *image, const VmId *id) {
-        char stem[NAME_STEM_MAX + 1];
+char *vm_make_name(const char *image, const VmId *id, size_t n_digits) {
+        char stem[NAME_MAX_LENGTH + 1];
         size_t n = 0;
 
-        for (const char *at = image; *at && n < NAME_STEM_MAX; at++) {
+        /* "-" and the digits fit behind it. */
+        for (const char *at = image; *at && n + 1 + n_digits < NAME_MAX_LENGTH; at++) {
                 bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
                 bool digit = *at >= '0' && *at <= '9';
 
@@ -219,7 +260,17 @@ char *vm_make_name(const char *image, const VmId *id) {
                         stem[n++] = digit ? *at : '-';
         }
         stem[n] = '\0';
-        return string_format("%s-%.*s", n > 0 ? stem : "vm", NAME_ID_DIGITS, id->text);
+        return string_format("%s-%.*s", n > 0 ? stem : "vm", (int) n_digits, id->text);
+}
+
+char *vms_make_name(const Vms *vms, const char *image, const VmId *id) {
+        char *name = vm_make_name(image, id, NAME_ID_DIGITS);
+
+        for (size_t n = NAME_ID_DIGITS + 1; name && n <= VM_ID_LENGTH && find_name(vms, name); n++) {
+                free(name);
+                name = vm_make_name(image, id, n);
+        }
+        return name;
 }
 
 static int make_record(Vms *vms, const VmCreate *create, VmRecord *record, Error *reterr) {
@@ -237,7 +288,7 @@ static int make_record(Vms *vms, const VmCreate *create, VmRecord *record, Error
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot make an id");
         record->name = create->name ? strdup(create->name)
-                                    : vm_make_name(image->name, &record->id);
+                                    : vms_make_name(vms, image->name, &record->id);
         if (!record->name)
                 return error_set_errno(reterr, ENOMEM, "cannot make a VM");
         record->image = image->id;

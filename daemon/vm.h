@@ -4,6 +4,7 @@
 
 #include "common/api-vm.h"
 #include "daemon/console.h"
+#include "daemon/content.h"
 #include "daemon/context.h"
 #include "daemon/guest-channel.h"
 #include "daemon/start.h"
@@ -19,6 +20,7 @@ struct Vm {
         VmReadiness readiness;
         unsigned slot; /* 0: none; kept while a kernel object may be left */
         Operation *operation; /* what is under way on it, one at a time; NULL */
+        bool unit_ended;      /* while it is broken: its VMM runs no more, that is known */
         bool delete_wanted;   /* as soon as that has ended */
         VarlinkCall *delete_call; /* who waits for that; NULL: nobody */
 
@@ -48,13 +50,20 @@ int64_t vms_count_broken(const Vms *vms);
 int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr);
 /* Calls fn for each, which may forget the one it is given. */
 void vms_for_each(Vms *vms, void (*fn)(Vm *vm, void *userdata), void *userdata);
-/* Out of the index and of the store; tells subscribers; frees it. */
-void vm_forget(Vm *vm);
+/* Withdraws its files, takes it out of the store and of the index, tells subscribers and frees it. On
+ * failure all is as before. */
+int vm_forget(Vm *vm, Error *reterr);
+/* The directories vms/ID: what a VM's disks are in, from its first start on. */
+const Content *vms_content(const Vms *vms);
+/* The names of the VMs of an image, in order; ret is for schema_clear(). -ENOMEM. */
+int vms_name_image_users(const Vms *vms, const char *image_id, Objects *ret);
 
 /* The caller clears ret with vm_info_schema. -ENOMEM. */
 int vm_describe(const Vm *vm, VmInfo *ret);
-/* A name from the image's and the id, fit to be one; NULL for no memory. */
-char *vm_make_name(const char *image, const VmId *id);
+/* A name from the image's and the first digits of the id, fit to be one; NULL for no memory. */
+char *vm_make_name(const char *image, const VmId *id, size_t n_digits);
+/* Of as few digits, from 4 on, as make it one that no VM has. */
+char *vms_make_name(const Vms *vms, const char *image, const VmId *id);
 
 /* Begins the one operation: ERROR_BUSY naming the one under way. */
 int vm_begin(Vm *vm, const char *kind, Error *reterr);

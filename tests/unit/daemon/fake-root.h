@@ -1,37 +1,27 @@
 #pragma once
-/* A helper for the tests of the daemon: listens below a temporary directory, runs as a process, and
- * answers as it is told. */
+/* A helper for the tests of the daemon: runs as a process, and answers as it is told. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "common/api-root.h"
-#include "common/clock.h"
-#include "common/varlink-poll.h"
-
-#define PATIENCE_USEC (20 * USEC_PER_SEC)
+#include "common/io.h"
+#include "common/strings.h"
+#include "tests/unit/daemon/process.h"
 
 typedef struct FakeRoot {
         const char *version;
         int64_t owner_uid;
-        const char *error; /* instead of an answer */
-        bool mute;         /* takes calls and never answers */
+        const char *error; /* instead of an answer to Ping */
+        bool mute;         /* takes calls of Ping and never answers */
         int hold_fd;       /* a socket: the inventory writes a byte and waits for one; 0: none */
+        /* Where it works on VMs; NULL: those verbs are not implemented. A verb whose name is in the
+         * file "fails" there fails; each verb's name is appended to "calls"; "vsock" is the
+         * socket of every VM. */
+        const char *directory;
+        bool bad_listener; /* of a jail: one that nobody can watch */
 } FakeRoot;
 
 static inline int fake_ping(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
@@ -61,8 +51,79 @@ static inline int fake_inventory(VarlinkCall *call, _unused_ const void *paramet
         return varlink_call_reply(call, &inventory);
 }
 
-/* The helper's verbs: those above, and the others as not implemented. */
-static inline size_t fake_methods(VarlinkMethod *methods, size_t n_max) {
+static inline int fake_open(const FakeRoot *fake, const char *name, int flags) {
+        char path[160];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", fake->directory, name);
+        return open(path, flags | O_CLOEXEC, 0600);
+}
+
+static inline bool fake_is_told_to_fail(const FakeRoot *fake, const char *verb) {
+        _cleanup_close_ int fd = fake_open(fake, "fails", O_RDONLY);
+        char text[64] = "";
+
+        return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strcmp(text, verb) == 0;
+}
+
+/* What the last launch was given: while it is open, that VMM runs. */
+static inline int *fake_launched(void) {
+        static int fds[2] = {-1, -1};
+
+        return fds;
+}
+
+static inline void fake_end_vmm(void) {
+        for (size_t i = 0; i < 2; i++)
+                fake_launched()[i] = close_fd(fake_launched()[i]);
+}
+
+/* The descriptor that a verb's reply has; -1 for none. */
+static inline int fake_result(const FakeRoot *fake, const char *verb) {
+        char path[100];
+
+        if (strcmp(verb, "Sockets") == 0)
+                return fake_open(fake, "vsock", O_PATH);
+        if (strcmp(verb, "JailMake") != 0)
+                return -1;
+        if (fake->bad_listener)
+                return fake_open(fake, "fails", O_RDWR | O_CREAT);
+        (void) snprintf(path, sizeof(path), "%s/jail", fake->directory);
+        (void) unlink(path);
+        return listener_at(path);
+}
+
+static inline int fake_verb(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                            Error *reterr) {
+        const FakeRoot *fake = userdata;
+        const char *verb = string_after_prefix(varlink_call_method(call), "io.banger.Root.");
+        char success[] = "success";
+        const RootReaped reaped = {.state = ROOT_UNIT_ENDED, .result = success};
+        _cleanup_close_ int calls = fake_open(fake, "calls", O_WRONLY | O_APPEND | O_CREAT);
+        int fd;
+
+        (void) dprintf(calls, "%s\n", verb);
+        if (fake_is_told_to_fail(fake, verb))
+                return error_set(reterr, ERROR_FAILED, EIO, "%s does not work", verb);
+        if (strcmp(verb, "Launch") == 0)
+                for (size_t i = 0; i < 2; i++)
+                        fake_launched()[i] = varlink_call_take_fd(call, i);
+        if (strcmp(verb, "Stop") == 0)
+                fake_end_vmm();
+        fd = fake_result(fake, verb);
+        if (fd >= 0)
+                (void) varlink_call_push_fd(call, fd);
+        return varlink_call_reply(call, strcmp(verb, "Reap") == 0 ? &reaped : NULL);
+}
+
+static inline VarlinkHandler fake_handler(const FakeRoot *fake, const char *verb) {
+        if (strcmp(verb, "Ping") == 0)
+                return fake_ping;
+        if (strcmp(verb, "Inventory") == 0)
+                return fake_inventory;
+        return fake->directory ? fake_verb : NULL;
+}
+
+static inline size_t fake_methods(const FakeRoot *fake, VarlinkMethod *methods, size_t n_max) {
         static char names[32][64];
 
         assert_true(interface_root.n_actions <= n_max && n_max <= ELEMENTSOF(names));
@@ -72,68 +133,23 @@ static inline size_t fake_methods(VarlinkMethod *methods, size_t n_max) {
                 (void) snprintf(names[i], sizeof(names[i]), "%s.%s", interface_root.name, name);
                 methods[i] = (VarlinkMethod) {
                         .name = names[i],
-                        .handler = strcmp(name, "Ping") == 0        ? fake_ping
-                                   : strcmp(name, "Inventory") == 0 ? fake_inventory
-                                                                    : NULL,
+                        .handler = fake_handler(fake, name),
                 };
         }
         return interface_root.n_actions;
 }
 
-/* One connection after the other, until it is killed. */
-static inline void fake_root_main(int listen_fd, FakeRoot *fake) {
-        VarlinkMethod methods[32];
+static inline void fake_root_main(int listen_fd, void *userdata) {
         static const Interface *const interfaces[] = {&interface_root, NULL};
-        const VarlinkServerConfig config = {
-                .vendor = "banger",
-                .product = "fake",
-                .version = "0",
-                .url = "https://banger.example/",
-                .interfaces = interfaces,
-                .methods = methods,
-                .n_methods = fake_methods(methods, ELEMENTSOF(methods)),
-                .limits = &varlink_limits_helper,
-                .userdata = fake,
-        };
-        const VarlinkServeConfig times = {PATIENCE_USEC, PATIENCE_USEC, PATIENCE_USEC};
-        VarlinkServer *server = NULL;
+        VarlinkMethod methods[32];
+        FakeRoot *fake = userdata;
+        size_t n = fake_methods(fake, methods, ELEMENTSOF(methods));
+        const VarlinkServerConfig config = service_config(interfaces, methods, n,
+                                                          &varlink_limits_helper, fake);
 
-        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (varlink_server_new(&config, &server) < 0)
-                _exit(1);
-        for (;;) {
-                int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-
-                if (fd >= 0)
-                        (void) varlink_serve(server, fd, &(Peer) {}, &times);
-        }
-}
-
-static inline int listener_at(const char *path) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-        assert_true(fd >= 0);
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-        assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
-        assert_int_equal(listen(fd, 16), 0);
-        return fd;
+        serve_for_ever(listen_fd, &config);
 }
 
 static inline pid_t fake_root_start(const char *path, FakeRoot fake) {
-        int listen_fd = listener_at(path);
-        pid_t pid = fork();
-
-        assert_true(pid >= 0);
-        if (pid == 0)
-                fake_root_main(listen_fd, &fake);
-        close_fd(listen_fd);
-        return pid;
-}
-
-static inline void process_stop(pid_t pid) {
-        if (pid <= 0)
-                return;
-        (void) kill(pid, SIGKILL);
-        (void) waitpid(pid, NULL, 0);
+        return process_start(path, fake_root_main, &fake);
 }

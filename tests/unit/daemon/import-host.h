@@ -3,9 +3,9 @@
  * worker that does as it is told. */
 
 #include <dirent.h>
-#include <ftw.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
-#include <sys/stat.h>
 #include <systemd/sd-event.h>
 
 #include "common/api-image.h"
@@ -19,7 +19,8 @@
 #include "daemon/image-varlink.h"
 #include "daemon/kernel-varlink.h"
 #include "daemon/operation-varlink.h"
-#include "tests/unit/daemon/fake-root.h"
+#include "daemon/vm.h"
+#include "tests/unit/daemon/process.h"
 
 typedef enum WorkerConduct {
         WORKER_GOOD,     /* copies the source into the target */
@@ -101,41 +102,22 @@ static inline int worker_kernel(VarlinkCall *call, const void *parameters, void 
         return varlink_call_reply(call, &facts);
 }
 
-/* A process a connection, as systemd would have it. */
-static inline void worker_main(int listen_fd, WorkerConduct conduct) {
+static inline void worker_main(int listen_fd, void *userdata) {
         static const VarlinkMethod methods[] = {
                 {"io.banger.Worker.ImportImage", worker_image, 0},
                 {"io.banger.Worker.ImportKernel", worker_kernel, 0},
         };
         static const Interface *const interfaces[] = {&interface_worker, NULL};
-        const VarlinkServerConfig config = {
-                .vendor = "banger",
-                .product = "fake",
-                .version = "0",
-                .url = "https://banger.example/",
-                .interfaces = interfaces,
-                .methods = methods,
-                .n_methods = ELEMENTSOF(methods),
-                .limits = &varlink_limits_helper,
-                .userdata = &conduct,
-        };
-        const VarlinkServeConfig times = {PATIENCE_USEC, PATIENCE_USEC, PATIENCE_USEC};
-        VarlinkServer *server = NULL;
+        const VarlinkServerConfig config = service_config(interfaces, methods, ELEMENTSOF(methods),
+                                                          &varlink_limits_helper, userdata);
 
-        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (varlink_server_new(&config, &server) < 0)
-                _exit(1);
-        for (;;) {
-                int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-
-                if (fd >= 0)
-                        (void) varlink_serve(server, fd, &(Peer) {}, &times);
-        }
+        serve_for_ever(listen_fd, &config);
 }
 
-static inline void daemon_main(const ImportHost *host, int listen_fd) {
+static inline void daemon_main(int listen_fd, void *userdata) {
         static const Interface *const interfaces[] = {&interface_image, &interface_kernel,
                                                       &interface_operation, NULL};
+        const ImportHost *host = userdata;
         DaemonContext context = {
                 .worker_socket = host->worker_socket,
                 .state_dir = host->directory,
@@ -144,33 +126,25 @@ static inline void daemon_main(const ImportHost *host, int listen_fd) {
                 {"io.banger.Operation.List", operation_handle_list, 0},
                 {"io.banger.Operation.Cancel", operation_handle_cancel, 0},
         };
-        const VarlinkServerConfig config = {
-                .vendor = "banger",
-                .product = "fake",
-                .version = "0",
-                .url = "https://banger.example/",
-                .interfaces = interfaces,
-                .methods = methods,
-                .n_methods = ELEMENTSOF(methods),
-                .limits = &varlink_limits_daemon,
-                .userdata = &context,
-        };
+        const VarlinkServerConfig config = service_config(interfaces, methods, ELEMENTSOF(methods),
+                                                          &varlink_limits_daemon, &context);
         const VarlinkListenerConfig listening = {8, PATIENCE_USEC, NULL, NULL};
         VarlinkServer *server = NULL;
         VarlinkListener *listener = NULL;
 
-        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (size_t i = 0; i < image_n_methods; i++)
                 methods[2 + i] = image_methods[i];
         for (size_t i = 0; i < kernel_n_methods; i++)
                 methods[2 + image_n_methods + i] = kernel_methods[i];
         if (sd_event_new(&context.event) < 0 ||
             pool_new(context.event, 2, 8, &context.pool) < 0 ||
+            pool_new(context.event, 1, 8, &context.short_pool) < 0 ||
             event_bus_new(&context.events) < 0 ||
             operations_new(context.events, &context.operations) < 0 ||
             store_open(context.state_dir, &context.store, NULL) < 0 ||
             images_new(context.store, context.state_dir, &context.images, NULL) < 0 ||
             kernels_new(context.store, context.state_dir, &context.kernels, NULL) < 0 ||
+            vms_new(&context, &context.vms, NULL) < 0 ||
             varlink_server_new(&config, &server) < 0 ||
             varlink_listener_new(context.event, server, listen_fd, &listening, &listener) < 0)
                 _exit(1);
@@ -179,28 +153,12 @@ static inline void daemon_main(const ImportHost *host, int listen_fd) {
 }
 
 static inline void host_start_daemon(ImportHost *host) {
-        int listen_fd;
-
-        (void) unlink(host->socket);
-        listen_fd = listener_at(host->socket);
-        host->daemon = fork();
-        assert_true(host->daemon >= 0);
-        if (host->daemon == 0)
-                daemon_main(host, listen_fd);
-        close_fd(listen_fd);
+        host->daemon = process_start(host->socket, daemon_main, host);
 }
 
 static inline void host_set_worker(ImportHost *host, WorkerConduct conduct) {
-        int listen_fd;
-
         process_stop(host->worker);
-        (void) unlink(host->worker_socket);
-        listen_fd = listener_at(host->worker_socket);
-        host->worker = fork();
-        assert_true(host->worker >= 0);
-        if (host->worker == 0)
-                worker_main(listen_fd, conduct);
-        close_fd(listen_fd);
+        host->worker = process_start(host->worker_socket, worker_main, &conduct);
 }
 
 static inline int host_setup(void **state) {
@@ -216,15 +174,11 @@ static inline int host_setup(void **state) {
                         host->directory);
         assert_int_equal(mkdirat(host->dir_fd, "images", 0700), 0);
         assert_int_equal(mkdirat(host->dir_fd, "kernels", 0700), 0);
+        assert_int_equal(mkdirat(host->dir_fd, "vms", 0700), 0);
         host_set_worker(host, WORKER_GOOD);
         host_start_daemon(host);
         *state = host;
         return 0;
-}
-
-static inline int remove_entry(const char *path, _unused_ const struct stat *st, _unused_ int flag,
-                               _unused_ struct FTW *place) {
-        return remove(path);
 }
 
 static inline int host_teardown(void **state) {
@@ -233,7 +187,7 @@ static inline int host_teardown(void **state) {
         process_stop(host->daemon);
         process_stop(host->worker);
         close_fd(host->dir_fd);
-        (void) nftw(host->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+        remove_tree(host->directory);
         error_clear(&host->error);
         free(host);
         return 0;

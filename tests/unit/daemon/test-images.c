@@ -294,6 +294,30 @@ static void deleting_removes_the_file(void **state) {
         assert_int_equal(count_listed(host), 0);
 }
 
+static void a_file_that_cannot_be_removed_is_said_and_goes_at_the_next_start(void **state) {
+        ImportHost *host = *state;
+        char id[11], name[64], below[80];
+
+        assert_int_equal(host_import_image(host, "debian", id), 0);
+        /* A directory with one in it, where a file should be. */
+        (void) snprintf(name, sizeof(name), "images/%s.ext4", id);
+        assert_int_equal(unlinkat(host->dir_fd, name, 0), 0);
+        assert_int_equal(mkdirat(host->dir_fd, name, 0700), 0);
+        (void) snprintf(below, sizeof(below), "%s/more", name);
+        assert_int_equal(mkdirat(host->dir_fd, below, 0700), 0);
+        assert_true(delete_image(host, "debian") < 0);
+        assert_non_null(strstr(host->error.message,
+                               "image \"debian\" is deleted, but not its files"));
+        assert_non_null(host->error.operation);
+        assert_int_equal(count_listed(host), 0);
+        (void) snprintf(below, sizeof(below), "images/.import-%s/more", id);
+        assert_int_equal(unlinkat(host->dir_fd, below, AT_REMOVEDIR), 0);
+        process_stop(host->daemon);
+        host_start_daemon(host);
+        assert_int_equal(count_listed(host), 0);
+        assert_int_equal(host_count(host, "images"), 0);
+}
+
 static void an_image_can_be_named_by_its_id(void **state) {
         ImportHost *host = *state;
         char id[11];
@@ -402,6 +426,9 @@ int main(void) {
                                                 host_teardown),
                 cmocka_unit_test_setup_teardown(deleting_removes_the_file, host_setup,
                                                 host_teardown),
+                cmocka_unit_test_setup_teardown(
+                        a_file_that_cannot_be_removed_is_said_and_goes_at_the_next_start,
+                        host_setup, host_teardown),
                 cmocka_unit_test_setup_teardown(an_image_can_be_named_by_its_id, host_setup,
                                                 host_teardown),
                 cmocka_unit_test_setup_teardown(deleting_what_is_not_there_says_where_to_look,

@@ -1,6 +1,3 @@
-#include <ftw.h>
-#include <sys/stat.h>
-
 #include "common/api-system.h"
 #include "common/version.h"
 #include "daemon/manager.h"
@@ -26,11 +23,6 @@ static void write_conf(const Running *running, uid_t uid, const char *version) {
                             "version = %s\n",
                             uid, version) > 0);
         assert_int_equal(fclose(file), 0);
-}
-
-static int remove_one(const char *path, _unused_ const struct stat *status, _unused_ int type,
-                      _unused_ struct FTW *place) {
-        return remove(path);
 }
 
 /* As the installation lays it. */
@@ -82,7 +74,7 @@ static int teardown(void **state) {
 
         process_stop(running->daemon);
         process_stop(running->helper);
-        (void) nftw(running->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        remove_tree(running->directory);
         schema_clear(&system_status_schema, &running->status);
         error_clear(&running->error);
         free(running);

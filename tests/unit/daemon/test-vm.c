@@ -1,9 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,6 +7,7 @@
 #include "daemon/vm-config.h"
 #include "daemon/vm-keep.h"
 #include "daemon/vm.h"
+#include "tests/unit/daemon/process.h"
 
 static void the_last_slot_is_preferred(_unused_ void **state) {
         const bool taken[VM_SLOT_MAX + 1] = {[1] = true};
@@ -42,7 +37,7 @@ static void a_slot_of_another_range_is_not_preferred(_unused_ void **state) {
 
 static void assert_made_name(const char *image, const char *expected) {
         const VmId id = {"0123456789"};
-        _cleanup_free_ char *name = vm_make_name(image, &id);
+        _cleanup_free_ char *name = vm_make_name(image, &id, 4);
 
         assert_string_equal(name, expected);
         assert_int_equal(vm_name_check(name, NULL), 0);
@@ -54,6 +49,101 @@ static void a_name_is_made_from_the_image_and_the_id(_unused_ void **state) {
         assert_made_name("12", "vm-0123");
         assert_made_name("a-very-long-name-of-an-image-that-goes-on-and-on",
                          "a-very-long-name-of-an-image-that-g-0123");
+}
+
+/* The VMs of a store in a directory of its own. */
+typedef struct Stored {
+        char directory[64];
+        DaemonContext context;
+} Stored;
+
+static int stored_setup(void **state) {
+        Stored *stored = calloc(1, sizeof(*stored));
+        char release[] = "", name[] = "debian", path[80];
+        const ImageRecord image = {.id = {"1111111111"}, .name = name};
+        const KernelRecord kernel = {.id = {"2222222222"}, .name = name, .release = release};
+
+        assert_non_null(stored);
+        (void) snprintf(stored->directory, sizeof(stored->directory), "/tmp/banger-test-XXXXXX");
+        assert_non_null(mkdtemp(stored->directory));
+        (void) snprintf(path, sizeof(path), "%s/vms", stored->directory);
+        assert_int_equal(mkdir(path, 0700), 0);
+        stored->context.state_dir = stored->directory;
+        assert_int_equal(store_open(stored->directory, &stored->context.store, NULL), 0);
+        assert_int_equal(store_put_image(stored->context.store, &image, NULL), 0);
+        assert_int_equal(store_put_kernel(stored->context.store, &kernel, NULL), 0);
+        *state = stored;
+        return 0;
+}
+
+static int stored_teardown(void **state) {
+        Stored *stored = *state;
+
+        vms_free(stored->context.vms);
+        store_free(stored->context.store);
+        remove_tree(stored->directory);
+        free(stored);
+        return 0;
+}
+
+static void put_vm(const Stored *stored, const char *id, const char *name) {
+        char copy[64];
+        VmRecord vm = {
+                .name = copy,
+                .image = {"1111111111"},
+                .kernel = {"2222222222"},
+                .vcpus = 1,
+                .memory_mib = 256,
+        };
+
+        (void) snprintf(copy, sizeof(copy), "%s", name);
+        assert_int_equal(vm_id_parse(id, &vm.id), 0);
+        assert_int_equal(store_put_vm(stored->context.store, &vm, NULL), 0);
+}
+
+static void a_made_name_that_is_taken_gets_more_digits(void **state) {
+        Stored *stored = *state;
+        const VmId id = {"0123456789"};
+        _cleanup_free_ char *name = NULL, *other = NULL;
+
+        put_vm(stored, "aaaaaaaaaa", "debian-0123");
+        put_vm(stored, "bbbbbbbbbb", "debian-01234");
+        assert_int_equal(vms_new(&stored->context, &stored->context.vms, NULL), 0);
+        name = vms_make_name(stored->context.vms, "debian", &id);
+        assert_string_equal(name, "debian-012345");
+        other = vms_make_name(stored->context.vms, "alpine", &id);
+        assert_string_equal(other, "alpine-0123");
+}
+
+static void a_name_of_all_digits_is_fit_too(_unused_ void **state) {
+        const VmId id = {"0123456789"};
+        _cleanup_free_ char *name = vm_make_name("a-very-long-name-of-an-image-that-goes-on", &id,
+                                                 VM_ID_LENGTH);
+
+        assert_string_equal(name, "a-very-long-name-of-an-image--0123456789");
+        assert_int_equal(vm_name_check(name, NULL), 0);
+}
+
+static void the_vms_of_an_image_are_named_from_memory(void **state) {
+        Stored *stored = *state;
+        const NameRef *names;
+        Objects users;
+
+        put_vm(stored, "aaaaaaaaaa", "web");
+        put_vm(stored, "bbbbbbbbbb", "db");
+        assert_int_equal(vms_new(&stored->context, &stored->context.vms, NULL), 0);
+        stored->context.store = store_free(stored->context.store); /* it is not asked */
+        assert_int_equal(vms_name_image_users(stored->context.vms, "1111111111", &users), 0);
+        names = users.items;
+        assert_int_equal(users.n_items, 2);
+        assert_string_equal(names[0].name, "db");
+        assert_string_equal(names[1].name, "web");
+        free(names[0].name);
+        free(names[1].name);
+        free(users.items);
+        assert_int_equal(vms_name_image_users(stored->context.vms, "3333333333", &users), 0);
+        assert_int_equal(users.n_items, 0);
+        free(users.items);
 }
 
 static void upstream_servers_are_taken_and_loopback_is_not(_unused_ void **state) {
@@ -146,6 +236,11 @@ int main(void) {
                 cmocka_unit_test(with_all_slots_taken_there_is_none),
                 cmocka_unit_test(a_slot_of_another_range_is_not_preferred),
                 cmocka_unit_test(a_name_is_made_from_the_image_and_the_id),
+                cmocka_unit_test_setup_teardown(a_made_name_that_is_taken_gets_more_digits,
+                                                stored_setup, stored_teardown),
+                cmocka_unit_test(a_name_of_all_digits_is_fit_too),
+                cmocka_unit_test_setup_teardown(the_vms_of_an_image_are_named_from_memory,
+                                                stored_setup, stored_teardown),
                 cmocka_unit_test(upstream_servers_are_taken_and_loopback_is_not),
                 cmocka_unit_test(kept_descriptors_are_known_by_name),
                 cmocka_unit_test_setup_teardown(a_wait_ends_with_what_came_before, setup, teardown),
