@@ -17,7 +17,9 @@ typedef struct StartJob {
         Start start;
         Vm *vm;            /* stays while its operation is under way */
         VarlinkCall *call; /* a reference; NULL: nobody waits */
-        Error error;
+        Error error;       /* the thread's */
+        Error lost;        /* the loop's: why it cancelled the start */
+        int lost_r;        /* 0: it did not */
 } StartJob;
 
 /* From the thread to the loop. */
@@ -34,6 +36,7 @@ static StartJob *start_job_free(StartJob *job) {
         start_clear(&job->start);
         varlink_call_unref(job->call);
         error_clear(&job->error);
+        error_clear(&job->lost);
         free(job);
         return NULL;
 }
@@ -122,19 +125,28 @@ static int adopt_new_console(Vm *vm, int pty_fd, int log_fd) {
         return vm_adopt_console(vm, pty_fd, log_fd, &rings);
 }
 
+/* Without this the guest can only time out. */
+static void give_up(StartJob *job, int r) {
+        job->lost_r = r;
+        operation_cancel(job->vm->operation);
+}
+
 static void on_news(void *userdata) {
         StartNews *news = userdata;
         StartJob *job = news->job;
         Vm *vm = job->vm;
-        int r = 0;
+        int r;
 
-        if (news->listener_fd >= 0)
+        if (news->listener_fd >= 0) {
                 r = vm_adopt_listener(vm, news->listener_fd);
-        if (r >= 0 && news->log_fd >= 0)
+                if (r < 0)
+                        give_up(job, error_set_errno(&job->lost, -r, "cannot hear the guest"));
+        }
+        if (news->log_fd >= 0) {
                 r = adopt_new_console(vm, news->pty_fd, news->log_fd);
-        /* Without these the guest can only time out. */
-        if (r < 0)
-                operation_cancel(vm->operation);
+                if (r < 0)
+                        give_up(job, error_set_errno(&job->lost, -r, "cannot follow the console"));
+        }
         if (news->step == START_LAUNCH && news->ended)
                 vm_raise_readiness(vm, VM_READINESS_LAUNCHED);
         vm_tell_stage(vm, job->call, start_steps[news->step].name, news->ended,
@@ -221,10 +233,22 @@ static void start_succeeded(StartJob *job) {
                 vm_ended(vm);
 }
 
+/* The loop's reason instead of "was cancelled"; what could not be undone is still said. */
+static int blame_loss(StartJob *job) {
+        _cleanup_error_ Error thread = steal_struct(job->error, ERROR_INIT);
+
+        error_move(&job->error, &job->lost);
+        if (job->start.undo_failed)
+                (void) error_join(&job->error, job->lost_r, &thread, -ECANCELED);
+        return job->lost_r;
+}
+
 static void start_failed(StartJob *job, int r) {
         Vm *vm = job->vm;
         Error *error = &job->error;
 
+        if (job->lost_r < 0)
+                r = blame_loss(job);
         /* Reads what has come in since. */
         add_tail(job, r, error);
         (void) error_prepend(error, r, "cannot start vm \"%s\"", vm->record.name);
@@ -233,6 +257,8 @@ static void start_failed(StartJob *job, int r) {
         vm_unkeep(&vm->record.id);
         if (!job->start.undo_failed)
                 vm->slot = 0;
+        vm->unit_ended = job->start.failed_step < START_LAUNCH ||
+                         job->start.reaped.state == ROOT_UNIT_ENDED;
         vm_set_state(vm, job->start.undo_failed ? VM_BROKEN : VM_STOPPED);
         /* Where nobody waits to be told, it can be read. */
         vm_set_reason(vm, job->start.undo_failed || !job->call ? error->message : NULL);
@@ -256,31 +282,27 @@ static void start_job_done(int r, void *userdata) {
         vm_settle(vm);
 }
 
-static int count_others(Vm *vm, Start *start) {
-        VmList list;
-        VmInfo *items;
-        int r;
+static void count_one(Vm *other, void *userdata) {
+        Start *start = userdata;
+        const ImageRecord *image = images_find_id(other->context->images, &other->record.image);
 
-        r = vms_list(vm->context->vms, &list);
-        if (r < 0)
-                return r;
-        items = list.vms.items;
-        start->others = calloc(list.vms.n_items + 1, sizeof(*start->others));
-        start->others_bytes = calloc(list.vms.n_items + 1, sizeof(*start->others_bytes));
-        r = start->others && start->others_bytes ? 0 : -ENOMEM;
-        for (size_t i = 0; r >= 0 && i < list.vms.n_items; i++) {
-                const Vm *other = vms_find_id(vm->context->vms, items[i].id);
-                const ImageRecord *image;
+        if (other->slot == 0 || strcmp(other->record.id.text, start->id.text) == 0)
+                return;
+        start->others[start->n_others] = other->record.id;
+        start->others_bytes[start->n_others++] = image ? start_cow_bytes(image->size_bytes) : 0;
+}
 
-                if (other == vm || other->slot == 0)
-                        continue;
-                image = images_find_id(vm->context->images, &other->record.image);
-                start->others[start->n_others] = other->record.id;
-                start->others_bytes[start->n_others++] =
-                        image ? start_cow_bytes(image->size_bytes) : 0;
-        }
-        schema_clear(&vm_list_schema, &list);
-        return r;
+static int count_others(const Vm *vm, Start *start) {
+        Vms *vms = vm->context->vms;
+        int64_t running, total;
+
+        vms_count(vms, &running, &total);
+        start->others = calloc((size_t) total + 1, sizeof(*start->others));
+        start->others_bytes = calloc((size_t) total + 1, sizeof(*start->others_bytes));
+        if (!start->others || !start->others_bytes)
+                return -ENOMEM;
+        vms_for_each(vms, count_one, start);
+        return 0;
 }
 
 int vm_prepare(const Vm *vm, Start *ret, Error *reterr) {
@@ -289,6 +311,8 @@ int vm_prepare(const Vm *vm, Start *ret, Error *reterr) {
         const KernelRecord *kernel = kernels_find_id(context->kernels, &vm->record.kernel);
 
         start_init(ret);
+        if (context->start_ops)
+                ret->ops = context->start_ops;
         ret->id = vm->record.id;
         ret->image = vm->record.image;
         ret->kernel = vm->record.kernel;
@@ -397,6 +421,7 @@ static int start_as(Vm *vm, VarlinkCall *call, const char *reason, Error *reterr
                 return r;
         }
         tell_operation(vm, call);
+        vm->unit_ended = false;
         vm_set_reason(vm, reason);
         vm_set_state(vm, VM_STARTING);
         vm_changed(vm);
