@@ -18,6 +18,7 @@ typedef struct StartJob {
         Vm *vm;            /* stays while its operation is under way */
         VarlinkCall *call; /* a reference; NULL: nobody waits */
         Error error;       /* the thread's */
+        bool launched;     /* or tried to: the thread's */
         Error lost;        /* the loop's: why it cancelled the start */
         int lost_r;        /* 0: it did not */
 } StartJob;
@@ -159,6 +160,7 @@ static void tell(Start *start, StartStepIndex step, bool ended) {
         StartJob *job = start->userdata;
         StartNews *news = malloc(sizeof(*news));
 
+        job->launched = job->launched || step == START_LAUNCH;
         if (!news)
                 return;
         *news = (StartNews) {
@@ -257,8 +259,7 @@ static void start_failed(StartJob *job, int r) {
         vm_unkeep(&vm->record.id);
         if (!job->start.undo_failed)
                 vm->slot = 0;
-        vm->unit_ended = job->start.failed_step < START_LAUNCH ||
-                         job->start.reaped.state == ROOT_UNIT_ENDED;
+        vm->unit_ended = !job->launched || job->start.reaped.state == ROOT_UNIT_ENDED;
         vm_set_state(vm, job->start.undo_failed ? VM_BROKEN : VM_STOPPED);
         /* Where nobody waits to be told, it can be read. */
         vm_set_reason(vm, job->start.undo_failed || !job->call ? error->message : NULL);

@@ -17,8 +17,8 @@ typedef struct FakeRoot {
         const char *error; /* instead of an answer to Ping */
         bool mute;         /* takes calls of Ping and never answers */
         int hold_fd;       /* a socket: the inventory writes a byte and waits for one; 0: none */
-        /* Where it works on VMs; NULL: those verbs are not implemented. A verb whose name is in the
-         * file "fails" there fails; each verb's name is appended to "calls"; "vsock" is the
+        /* Where it works on VMs; NULL: those verbs are not implemented. Verbs whose names are in
+         * the file "fails" there fail; each verb's name is appended to "calls"; "vsock" is the
          * socket of every VM. */
         const char *directory;
         bool bad_listener; /* of a jail: one that nobody can watch */
@@ -62,7 +62,7 @@ static inline bool fake_is_told_to_fail(const FakeRoot *fake, const char *verb) 
         _cleanup_close_ int fd = fake_open(fake, "fails", O_RDONLY);
         char text[64] = "";
 
-        return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strcmp(text, verb) == 0;
+        return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strstr(text, verb);
 }
 
 /* What the last launch was given: while it is open, that VMM runs. */

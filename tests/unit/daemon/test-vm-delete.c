@@ -183,8 +183,7 @@ static void a_broken_one_that_never_ran_needs_none(void **state) {
         VmHost *host = *state;
 
         host_create(host, "web");
-        host_let_fail(host, "JailRemove");
-        host_start_root(host, true);
+        host_let_fail(host, "JailMake JailRemove");
         assert_true(host_start(host, "web") < 0);
         assert_int_equal(host_state(host, "web"), VM_BROKEN);
         host_let_fail(host, "");
