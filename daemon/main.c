@@ -1,49 +1,19 @@
-#include <getopt.h>
-#include <stdio.h>
-#include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/clock.h"
 #include "common/install.h"
 #include "common/log.h"
+#include "common/program.h"
 #include "common/strings.h"
-#include "common/version.h"
 #include "daemon/manager.h"
 
-enum {
-        STATUS_USAGE = 2,
+static const Program program = {
+        .name = "bangerd",
+        .about = "The daemon of banger. systemd starts it by bangerd.socket, as the owner.\n",
 };
 
 static void manager_cleanup(Manager **manager) {
         manager_free(*manager);
-}
-
-static int help(FILE *out) {
-        fputs("Usage: bangerd [--help] [--version]\n\n"
-              "The daemon of banger. systemd starts it by bangerd.socket, as the owner.\n",
-              out);
-        return 0;
-}
-
-/* 1: go on; else the exit status is in *ret_status. */
-static int parse_arguments(int argc, char **argv, int *ret_status) {
-        static const struct option options[] = {
-                {"help", no_argument, NULL, 'h'},
-                {"version", no_argument, NULL, 'v'},
-                {},
-        };
-        int option = getopt_long(argc, argv, "h", options, NULL);
-
-        *ret_status = EXIT_SUCCESS;
-        if (option == 'h')
-                return help(stdout);
-        if (option == 'v')
-                return printf("bangerd %s\n", banger_version) < 0 ? -1 : 0;
-        if (option < 0 && optind == argc)
-                return 1;
-        help(stderr);
-        *ret_status = STATUS_USAGE;
-        return 0;
 }
 
 static int take_sockets(DaemonSockets *ret, Error *reterr) {
@@ -96,7 +66,7 @@ int main(int argc, char **argv) {
         _cleanup_error_ Error error = ERROR_INIT;
         int status;
 
-        if (parse_arguments(argc, argv, &status) != 1)
+        if (!program_parse(&program, argc, argv, &status))
                 return status;
         log_open("bangerd", LOG_INFO);
         if (run(&error) < 0) {

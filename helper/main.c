@@ -1,48 +1,19 @@
-#include <getopt.h>
-#include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
 #include "common/clock.h"
-#include "common/version.h"
+#include "common/program.h"
 #include "helper/listen.h"
 #include "helper/manager.h"
 
-enum {
-        STATUS_USAGE = 2,
+static const Program program = {
+        .name = "bangerd-root",
+        .about = "The part of banger that runs as root. systemd starts it by bangerd-root.socket;\n"
+                 "doc/privileges.md says what it can do.\n",
 };
 
 static void manager_cleanup(Manager **manager) {
         manager_free(*manager);
-}
-
-static int help(FILE *out) {
-        fputs("Usage: bangerd-root [--help] [--version]\n\n"
-              "The part of banger that runs as root. systemd starts it by bangerd-root.socket;\n"
-              "doc/privileges.md says what it can do.\n",
-              out);
-        return 0;
-}
-
-/* 1: go on; else the exit status is in *ret_status. */
-static int parse_arguments(int argc, char **argv, int *ret_status) {
-        static const struct option options[] = {
-                {"help", no_argument, NULL, 'h'},
-                {"version", no_argument, NULL, 'v'},
-                {},
-        };
-        int option = getopt_long(argc, argv, "h", options, NULL);
-
-        *ret_status = EXIT_SUCCESS;
-        if (option == 'h')
-                return help(stdout);
-        if (option == 'v')
-                return printf("bangerd-root %s\n", banger_version) < 0 ? -1 : 0;
-        if (option < 0 && optind == argc)
-                return 1;
-        help(stderr);
-        *ret_status = STATUS_USAGE;
-        return 0;
 }
 
 int main(int argc, char **argv) {
@@ -68,7 +39,7 @@ int main(int argc, char **argv) {
         _cleanup_error_ Error error = ERROR_INIT;
         int r, status;
 
-        if (parse_arguments(argc, argv, &status) != 1)
+        if (!program_parse(&program, argc, argv, &status))
                 return status;
         log_open("bangerd-root", LOG_INFO);
         r = listen_take(SD_LISTEN_FDS_START, sd_listen_fds(1), &config.listen_fd, &error);
