@@ -8,6 +8,8 @@
 #include "common/install.h"
 #include "helper/host.h"
 
+#define OPEN_ATTEMPTS 100
+
 const HostPaths host_paths_default = {
         .proc = "/proc",
         .sys = "/sys",
@@ -69,10 +71,15 @@ int host_open_below(int dir_fd, const char *path, int flags) {
                 .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         };
-        long fd;
+        long fd = -1;
 
-        do
+        /* EAGAIN: a rename raced with the lookup (openat2(2)); or a lease of the owner's, which lasts. */
+        for (int attempt = 0; attempt < OPEN_ATTEMPTS; attempt++) {
                 fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
-        while (fd < 0 && errno == EAGAIN); /* a rename raced with the lookup: openat2(2) */
-        return fd < 0 ? -errno : (int) fd;
+                if (fd >= 0 || errno != EAGAIN)
+                        break;
+        }
+        if (fd < 0)
+                return errno == EAGAIN ? -EBUSY : -errno;
+        return (int) fd;
 }

@@ -20,6 +20,8 @@
 #define MEMORY_OVERHEAD_BYTES (UINT64_C(128) << 20)
 /* Threads beside the vCPUs': the VMM's, its API's, and io_uring's workers. */
 #define TASKS_OVERHEAD 16
+/* The jailer copies the VMM (3 MiB); nothing else of the VM's becomes a file of the host. */
+#define FILE_MAX_BYTES (UINT64_C(64) << 20)
 #define STOP_TIMEOUT_USEC (10 * USEC_PER_SEC)
 
 typedef struct TextProperty {
@@ -138,6 +140,9 @@ static int append_bounds(sd_bus_message *call, const LaunchPlan *plan) {
         /* One processor more than the guest has, for its input and output. */
         r = sd_bus_message_append(call, "(sv)", "CPUQuotaPerSecUSec", "t",
                                   ((uint64_t) plan->vcpus + 1) * USEC_PER_SEC);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(call, "(sv)", "LimitFSIZE", "t", FILE_MAX_BYTES);
         if (r < 0)
                 return r;
         return sd_bus_message_append(call, "(sv)", "TimeoutStopUSec", "t", STOP_TIMEOUT_USEC);

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/strings.h"
+#include "helper/devmapper.h"
 #include "helper/jail.h"
 #include "helper/session.h"
 #include "helper/units.h"
@@ -84,8 +85,11 @@ static int make_room(sd_bus *bus, const VmId *vm, Error *reterr) {
  * cannot take one that another session has: this process, until the jailer has been executed. That
  * fails only if somebody else's session has it, which serves as well. */
 static void console_hold(int fd) {
-        /* Giving a terminal up raises SIGHUP too. */
-        (void) signal(SIGHUP, SIG_IGN);
+        /* Giving a terminal up raises SIGHUP; and whoever holds its other end can send the rest. */
+        static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                (void) signal(signals[i], SIG_IGN);
         (void) setsid();
         (void) ioctl(fd, TIOCSCTTY, 0);
 }
@@ -132,6 +136,7 @@ static int await_start(sd_bus *bus, const VmId *vm, Error *reterr) {
 
 static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *reterr) {
         _cleanup_bus_ sd_bus *bus = NULL;
+        dev_t disk = 0;
         int r;
 
         r = bus_connect(host->paths->bus, &bus, reterr);
@@ -146,6 +151,11 @@ static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *ret
         r = jail_root_drive(host, vm, &plan->root_drive, reterr);
         if (r < 0)
                 return r;
+        /* The number in the jail is only as good as the device that had it. */
+        r = devmapper_find(vm, &disk);
+        if (r < 0 || disk != plan->root_drive)
+                return error_set(reterr, ERROR_FAILED, ESTALE,
+                                 "the root in the jail of vm %s is not its disk", vm->text);
         console_hold(plan->console_fd);
         r = start_unit(bus, plan, reterr);
         if (r >= 0)

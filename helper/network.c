@@ -7,6 +7,7 @@
 
 #include "common/api-root.h"
 #include "helper/session.h"
+#include "helper/units.h"
 
 /* The jails' directory is one that nobody but root can open, so nobody else can hold its lock. */
 int network_lock(const Host *host, int *ret_fd, Error *reterr) {
@@ -70,6 +71,8 @@ int handle_tap_create(VarlinkCall *call, const void *parameters, void *userdata,
         if (r >= 0)
                 r = begin(session, &host, &lock, reterr);
         if (r >= 0)
+                r = units_refuse_active(&host, &vm, reterr);
+        if (r >= 0)
                 r = tap_ensure(&host, &vm, vm_slot_uid((unsigned) request->slot),
                                session->settings.isolated, reterr);
         return r < 0 ? r : varlink_call_reply(call, NULL);
@@ -85,6 +88,8 @@ int handle_tap_delete(VarlinkCall *call, const void *parameters, void *userdata,
         r = session_vm(userdata, request->vm, &vm, reterr);
         if (r >= 0)
                 r = begin(userdata, &host, &lock, reterr);
+        if (r >= 0)
+                r = units_refuse_active(&host, &vm, reterr);
         if (r >= 0)
                 r = tap_remove(&vm, reterr);
         return r < 0 ? r : varlink_call_reply(call, NULL);

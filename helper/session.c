@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/file.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -12,6 +12,7 @@
 
 #define LOCK_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LOCK_PAUSE_MS 20
+#define LOCK_FILE ".lock" /* below the directory of jails */
 
 static void server_cleanup(VarlinkServer **server) {
         varlink_server_free(*server);
@@ -74,13 +75,20 @@ int session_host(Session *session, Host *ret, Error *reterr) {
         return host_open(&session->paths, ret, reterr);
 }
 
-/* Not blocking in the kernel: the owner, whose directory it is, may hold this lock as well. */
+/* One byte of the file a VM: the number that its id is. Not blocking in the kernel, for the caller may
+ * leave. */
 static int wait_for_lock(const Session *session, int fd, Error *reterr) {
         uint64_t deadline_usec = clock_monotonic_usec() + LOCK_TIMEOUT_USEC;
         struct pollfd client = {.fd = session->fd};
+        struct flock lock = {
+                .l_type = F_WRLCK,
+                .l_whence = SEEK_SET,
+                .l_start = (off_t) strtoull(session->vm.text, NULL, 16),
+                .l_len = 1,
+        };
 
-        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                if (errno != EWOULDBLOCK && errno != EINTR)
+        while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+                if (errno != EAGAIN && errno != EACCES && errno != EINTR)
                         return error_set_errno(reterr, errno, "cannot lock the VM");
                 if (clock_monotonic_usec() >= deadline_usec)
                         return error_set(reterr, ERROR_BUSY, EBUSY,
@@ -92,21 +100,21 @@ static int wait_for_lock(const Session *session, int fd, Error *reterr) {
         return 0;
 }
 
-/* By its directory, which is there before the first step of a start; a VM without one has nothing. */
+/* By a file that only root can open: the owner can neither hold its locks nor put another there. */
 static int lock_vm(Session *session, Error *reterr) {
-        _cleanup_free_ char *path = string_format("vms/%s", session->vm.text);
-        _cleanup_close_ int state_fd = -1, fd = -1;
+        _cleanup_close_ int state_fd = -1, jails_fd = -1, fd = -1;
         int r;
 
         session->vm_lock_fd = close_fd(session->vm_lock_fd);
-        if (!path)
-                return error_set_errno(reterr, ENOMEM, "cannot lock the VM");
         state_fd = open(session->config->paths->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        fd = state_fd < 0 ? -errno : host_open_below(state_fd, path, O_RDONLY | O_DIRECTORY);
-        if (fd == -ENOENT)
-                return 0;
+        if (state_fd < 0)
+                return error_set_errno(reterr, errno, "cannot lock the VM");
+        jails_fd = host_open_below(state_fd, "jails", O_PATH | O_DIRECTORY);
+        if (jails_fd < 0)
+                return error_set_errno(reterr, -jails_fd, "cannot lock the VM");
+        fd = openat(jails_fd, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
-                return error_set_errno(reterr, -fd, "cannot lock the VM");
+                return error_set_errno(reterr, errno, "cannot lock the VM");
         r = wait_for_lock(session, fd, reterr);
         if (r >= 0)
                 session->vm_lock_fd = steal_fd(&fd);
