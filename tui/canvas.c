@@ -218,7 +218,9 @@ int canvas_wrap(Canvas *canvas, Rect room, Role role, const char *text) {
 }
 
 int canvas_wrap_rows(const Canvas *canvas, int width, const char *text) {
-        return wrap(NULL, canvas, (Rect) {.height = canvas->height, .width = width}, ROLE_TEXT, text);
+        const Rect room = {.height = canvas->height, .width = width};
+
+        return wrap(NULL, canvas, room, ROLE_TEXT, text);
 }
 
 void canvas_fill(Canvas *canvas, Rect rect, Role role, uint32_t code) {

@@ -46,14 +46,15 @@ static inline void canvas_cleanup(Canvas **canvas) {
 #define _cleanup_canvas_ _cleanup_(canvas_cleanup)
 
 /* Every drawing is clipped to the canvas. Foreign text is safe here: what steers terminals is shown
- * escaped. Text that does not fit in width columns ends in an ellipsis. Returns the columns used. */
+ * escaped. Text that does not fit in width columns ends in an ellipsis. Returns the columns that it
+ * took. */
 int canvas_text(Canvas *canvas, int y, int x, int width, Role role, const char *text);
 int canvas_format(Canvas *canvas, int y, int x, int width, Role role, const char *format, ...)
         _printf_(6, 7);
 /* The same, ending at the column before x + width. */
 void canvas_text_right(Canvas *canvas, int y, int x, int width, Role role, const char *text);
-/* Over several rows, broken at blanks; what does not fit in the last ends in an ellipsis. Returns the
- * rows used, at least 1. */
+/* Over several rows, broken at blanks; what does not fit in the last ends in an ellipsis. Returns
+ * the rows used, at least 1. */
 int canvas_wrap(Canvas *canvas, Rect room, Role role, const char *text);
 /* How many rows that would be, without drawing. */
 int canvas_wrap_rows(const Canvas *canvas, int width, const char *text);

@@ -298,8 +298,8 @@ static void step(Console *console) {
         size_t n = 4;
 
         n += link_polls(console->feed.link, &polls[n], POLLS_MAX - n, &link_deadline);
-        if (poll(polls, n, clock_poll_timeout(next_deadline(console, link_deadline, blocked))) < 0 &&
-            errno != EINTR) {
+        link_deadline = next_deadline(console, link_deadline, blocked);
+        if (poll(polls, n, clock_poll_timeout(link_deadline)) < 0 && errno != EINTR) {
                 console->quit = true;
                 console->status = 1;
                 return;

@@ -111,7 +111,8 @@ void dialog_draw(const Dialog *dialog, Canvas *canvas) {
         if (room.y > box.y + box.height - (question->type_name ? 3 : 2))
                 room.y = box.y + box.height - (question->type_name ? 3 : 2);
         if (question->type_name) {
-                used = canvas_text(canvas, room.y, room.x, room.width, ROLE_TEXT, "Type its name: ");
+                used = canvas_text(canvas, room.y, room.x, room.width, ROLE_TEXT,
+                                   "Type its name: ");
                 used += canvas_text(canvas, room.y, room.x + used, room.width - used, ROLE_STRONG,
                                     dialog->typed);
                 canvas->cursor_y = room.y++;

@@ -162,8 +162,8 @@ static void draw_detail(Ui *ui, size_t row, Rect rect, Canvas *canvas) {
                 Rect room = {rect.y + y, x, rect.height - y, rect.x + rect.width - MARGIN - x};
 
                 if (label)
-                        canvas_text(canvas, rect.y + y, rect.x + MARGIN, LABEL_WIDTH - 1, ROLE_FAINT,
-                                    label);
+                        canvas_text(canvas, rect.y + y, rect.x + MARGIN, LABEL_WIDTH - 1,
+                                    ROLE_FAINT, label);
                 y += canvas_wrap(canvas, room, detail.lines[i].value.role,
                                  detail.lines[i].value.text);
         }

@@ -1,6 +1,6 @@
 #pragma once
-/* Which rows a view shows: words that must all be found, "!" before one inverts it, "state:run" looks
- * in one column only. Case does not matter. */
+/* Which rows a view shows: words that must all be found, "!" before one inverts it, "state:run"
+ * looks in one column only. Case does not matter. */
 #include "tui/panel.h"
 
 #define FILTER_MAX 64

@@ -102,7 +102,8 @@ void link_call(Link *link, const Interface *interface, const Action *action, con
                 if (!link->calls[i].client)
                         call = &link->calls[i];
         if (!call)
-                r = error_set(&error, ERROR_BUSY, EBUSY, "too much is under way; wait for some of it");
+                r = error_set(&error, ERROR_BUSY, EBUSY,
+                              "too much is under way; wait for some of it");
         else
                 r = call_begin(link, interface, action, in, call, &error);
         if (r >= 0 && target) {
@@ -144,8 +145,9 @@ static void go_down(Link *link, Error *error, uint64_t now_usec) {
         link->handler.down(error, link->handler.userdata);
 }
 
-/* Subscribes, and asks for what is under way. The daemon takes connections in their order: once that
- * is answered, it has the subscription, and what is asked from then on misses no event. */
+/* Subscribes; the first event says that the subscription is in place, and what is asked from then on
+ * misses nothing. What is under way is asked for at once: a daemon that knows no such event answers
+ * that. */
 static void go_up(Link *link, uint64_t now_usec) {
         _cleanup_error_ Error error = ERROR_INIT;
         const Action *subscribe = find_action(&interface_event, "Subscribe");
@@ -187,6 +189,14 @@ static int call_receive(Call *call, void *out, bool *ret_progress, Error *reterr
         return 1;
 }
 
+static void come_up(Link *link) {
+        if (link->up || !link->events.client)
+                return;
+        link->up = true;
+        link->patience_usec = RETRY_MIN_USEC;
+        link->handler.up(link->handler.userdata);
+}
+
 static void take_events(Link *link, uint64_t now_usec) {
         while (link->events.client) {
                 _cleanup_error_ Error error = ERROR_INIT;
@@ -200,17 +210,14 @@ static void take_events(Link *link, uint64_t now_usec) {
                         go_down(link, &error, now_usec);
                         return;
                 }
+                come_up(link);
                 link->handler.event(&event, link->handler.userdata);
                 schema_clear(&event_schema, &event);
         }
 }
 
 static void deliver(Link *link, const Call *call, void *out, bool progress) {
-        if (!link->up && link->events.client) {
-                link->up = true;
-                link->patience_usec = RETRY_MIN_USEC;
-                link->handler.up(link->handler.userdata);
-        }
+        come_up(link);
         link->handler.reply(call->action, out, progress, link->handler.userdata);
 }
 

@@ -15,8 +15,8 @@
 #define EXIT_USAGE 2
 
 static const char usage[] = "Usage: banger-tui [--plain]\n"
-                            "Shows the VMs and images of this host, live, and acts on them; ? in it "
-                            "shows the keys.\n"
+                            "Shows the VMs and images of this host, live, and acts on them; ? in "
+                            "it shows the keys.\n"
                             "  --plain    print what there is as lines, and end\n"
                             "  --help     print this, and end\n"
                             "  --version  print the version, and end\n";

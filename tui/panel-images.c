@@ -68,7 +68,8 @@ static void cell(const Model *model, size_t row, size_t column, Span *ret) {
                 set_users(image, ret);
                 break;
         case COLUMN_AGE:
-                span_set(ret, ROLE_TEXT, "%s", figure_age(model->now_s - image->created_s, figure));
+                span_set(ret, ROLE_TEXT, "%s",
+                         figure_age(model->now_s - image->created_s, figure));
                 break;
         default:
                 span_set(ret, ROLE_TEXT, "%s", image->has_init ? "yes" : "no");
@@ -80,7 +81,8 @@ static void empty(const Model *model, Span *ret) {
         if (!model->has_images)
                 span_set(ret, ROLE_FAINT, "waiting for the list of images");
         else
-                span_set(ret, ROLE_TEXT, "No image yet; the first: banger image import NAME SOURCE");
+                span_set(ret, ROLE_TEXT,
+                         "No image yet; the first: banger image import NAME SOURCE");
 }
 
 static void show_detail(const Model *model, size_t row, _unused_ size_t tab, Detail *detail) {

@@ -103,7 +103,8 @@ static void cell(const Model *model, size_t row, size_t column, Span *ret) {
                 break;
         case COLUMN_UP:
                 span_set(ret, ROLE_TEXT, "%s",
-                         vm->started_s > 0 ? figure_age(model->now_s - vm->started_s, figure) : "-");
+                         vm->started_s > 0 ? figure_age(model->now_s - vm->started_s, figure)
+                                           : "-");
                 break;
         case COLUMN_IP:
                 span_set(ret, ROLE_TEXT, "%s", vm->address ? vm->address : "-");
@@ -119,7 +120,8 @@ static void empty(const Model *model, Span *ret) {
                 span_set(ret, ROLE_FAINT, "waiting for the list of VMs");
         else if (model->has_images && model->images.images.n_items == 0)
                 span_set(ret, ROLE_TEXT,
-                         "No VM and no image yet; the first image: banger image import NAME SOURCE");
+                         "No VM and no image yet; first, an image: "
+                         "banger image import NAME SOURCE");
         else
                 span_set(ret, ROLE_TEXT, "No VM yet; the first: banger vm run -d --name NAME");
 }
@@ -245,7 +247,8 @@ static void ask_delete(const Model *model, size_t row, Question *question) {
         const VmInfo *vm = model_vm(model, row);
         char figure[FIGURE_MAX];
 
-        span_set(question_add(question), ROLE_TEXT, "Its disks are lost, with all that was written.");
+        span_set(question_add(question), ROLE_TEXT,
+                 "Its disks are lost, with all that was written.");
         if (vm->state == VM_STOPPED)
                 return;
         if (vm->started_s > 0)

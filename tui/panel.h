@@ -1,6 +1,6 @@
 #pragma once
-/* A view's content as a table: what its rows and columns are, what more there is to say about a row,
- * and its keys. Panels read the model and write text; they neither draw nor act. */
+/* A view's content as a table: what its rows and columns are, what more there is to say about a
+ * row, and its keys. Panels read the model and write text; they neither draw nor act. */
 #include "common/action.h"
 #include "tui/canvas.h"
 #include "tui/model.h"

@@ -9,5 +9,5 @@ typedef struct HostSample {
         uint64_t cpu_busy, cpu_all;          /* ticks since boot, for the next sample */
 } HostSample;
 
-/* Files below root_fd; what cannot be read stays not known. `sample` is the one before, or zeroed. */
+/* Files below root_fd; what cannot be read stays not known. `sample`: the one before, or zeroed. */
 void sample_read(int root_fd, HostSample *sample);

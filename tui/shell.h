@@ -4,8 +4,8 @@
 
 #include "common/error.h"
 
-/* Runs argv on the terminal, which is not the console's meanwhile, and waits for a key to be pressed
- * afterwards. *ret_status: its exit status, 128 + n for a signal. */
+/* Runs argv on the terminal, which is not the console's meanwhile, and waits for Enter afterwards.
+ * *ret_status: its exit status, 128 + n for a signal. */
 int shell_run(char *const *argv, int *ret_status, Error *reterr);
 /* Starts argv with nothing to read; *ret_fd is what it writes, nonblocking. */
 int shell_start(char *const *argv, pid_t *ret_pid, int *ret_fd, Error *reterr);

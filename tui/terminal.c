@@ -88,7 +88,8 @@ static int check_term(Error *reterr) {
 
         if (setupterm(NULL, STDOUT_FILENO, &status) != OK)
                 r = error_set(reterr, ERROR_UNAVAILABLE, ENOTTY,
-                              "cannot draw on this terminal: TERM is \"%s\", which is not known here",
+                              "cannot draw on this terminal: TERM is \"%s\", which is not known "
+                              "here",
                               name ? name : "");
         else {
                 cup = tigetstr(capability);

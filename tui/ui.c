@@ -133,7 +133,8 @@ static void intend(Intent *ret, const PanelKey *key, const char *target, bool fo
 static void open_question(Ui *ui, const PanelKey *key, size_t row, bool force, Intent *ret) {
         const Panel *panel = ui_panel(ui);
 
-        dialog_open(&ui->dialog, key, panel->id(ui->model, row), panel->name(ui->model, row), force);
+        dialog_open(&ui->dialog, key, panel->id(ui->model, row), panel->name(ui->model, row),
+                    force);
         key->ask(ui->model, row, &ui->dialog.question);
         ui->overlay = OVERLAY_QUESTION;
         ret->kind = INTENT_ASK;

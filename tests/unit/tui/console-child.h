@@ -1,6 +1,6 @@
 #pragma once
-/* The console under test, run by the test program itself: `TEST --console DIR` shows what listens in
- * DIR, at a fixed time and on a host that is always as busy. */
+/* The console under test, run by the test program itself: `TEST --console DIR` shows what listens
+ * in DIR, at a fixed time and on a host that is always as busy. */
 #include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>

@@ -206,13 +206,15 @@ static inline void fake_gone(VarlinkCall *call, void *userdata) {
 static inline int fake_subscribe(VarlinkCall *call, const void *parameters, void *userdata,
                                  Error *reterr) {
         FakeWorld *world = userdata;
+        Event current = {.kind = EVENT_CURRENT};
 
         (void) parameters;
         for (size_t i = 0; i < FAKE_SUBSCRIBERS_MAX; i++)
                 if (!world->subscribers[i]) {
                         world->subscribers[i] = varlink_call_ref(call);
                         varlink_call_set_gone(call, fake_gone, world);
-                        return 0;
+                        current.sequence = world->sequence;
+                        return varlink_call_progress(call, &current);
                 }
         return error_set(reterr, ERROR_BUSY, EBUSY, "too many subscribers");
 }
@@ -313,8 +315,8 @@ static inline void fake_finish(FakeWorld *world, const char *error) {
         world->pending = varlink_call_unref(world->pending);
 }
 
-/* g: go on and end well; f: fail; b: web breaks; n: a VM is made; m: one whose name steers terminals;
- * e: 2000 events at once; l: a VM is made in an event that is lost; q: leave. */
+/* g: go on and end well; f: fail; b: web breaks, for a reason that steers terminals; n: one is made;
+ * e: 2000 events at once; l: a VM is made in an event that is lost; else: leave. */
 static inline void fake_command(FakeWorld *world, char command) {
         FakeVm *vm = fake_find(world, "web");
 

@@ -130,8 +130,8 @@ static inline void screen_wait(const Screen *screen, const char *wanted, bool th
                 if ((strstr(text, wanted) != NULL) == there)
                         return;
                 if (clock_monotonic_usec() > until)
-                        fail_msg("\"%s\" is %s the screen:\n%s", wanted, there ? "not on" : "still on",
-                                 text);
+                        fail_msg("\"%s\" is %s the screen:\n%s", wanted,
+                                 there ? "not on" : "still on", text);
                 (void) usleep(20000);
         }
 }
@@ -140,8 +140,8 @@ static inline void screen_expect(const Screen *screen, const char *wanted) {
         screen_wait(screen, wanted, true);
 }
 
-/* The screen becomes that of tests/golden/tui/NAME; with GOLDEN_UPDATE set, that becomes the screen,
- * once `settled` is to be seen. */
+/* The screen becomes that of tests/golden/tui/NAME; with GOLDEN_UPDATE set, that becomes the
+ * screen, once `settled` is to be seen. */
 static inline void screen_golden(const Screen *screen, const char *name, const char *settled) {
         _cleanup_free_ char *path = string_format("%s/tests/golden/tui/%s", TEST_SOURCE_DIR, name);
         _cleanup_free_ char *golden = NULL;

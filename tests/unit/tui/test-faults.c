@@ -151,10 +151,12 @@ static void one_by_one_is_a_size(void **state) {
 static void resized_while_drawing_it_goes_on(void **state) {
         Screen *screen = *state;
         static const struct winsize sizes[] = {
-                {.ws_row = 24, .ws_col = 80}, {.ws_row = 1, .ws_col = 200}, {.ws_row = 50, .ws_col = 1},
-                {.ws_row = 8, .ws_col = 40},  {.ws_row = 60, .ws_col = 300}, {.ws_row = 9, .ws_col = 41},
+                {.ws_row = 24, .ws_col = 80}, {.ws_row = 1, .ws_col = 200},
+                {.ws_row = 50, .ws_col = 1},  {.ws_row = 8, .ws_col = 40},
+                {.ws_row = 60, .ws_col = 300}, {.ws_row = 9, .ws_col = 41},
         };
-        static const char *const keys[] = {"\r", "j", "G", "?", "k", "2", "D", "\033", "6", "1", "]", "/"};
+        static const char *const keys[] = {"\r", "j", "G", "?", "k", "2",
+                                           "D", "\033", "6", "1", "]", "/"};
         Pty pty = open_some(screen);
         uint64_t until;
         size_t from;

@@ -127,7 +127,8 @@ static void figures_are_short(void **state) {
         assert_string_equal(figure_age(-5, text), "0s");
         assert_string_equal(figure_bytes(UINT64_C(512) << 20, text), "512M");
         assert_string_equal(figure_bytes(UINT64_C(1000) << 20, text), "1.0G");
-        assert_string_equal(figure_share(UINT64_C(2202) << 20, UINT64_C(16) << 30, text), "2.2/16G");
+        assert_string_equal(figure_share(UINT64_C(2202) << 20, UINT64_C(16) << 30, text),
+                            "2.2/16G");
         assert_string_equal(figure_share(UINT64_MAX, UINT64_MAX, text), "16777216/16777216T");
 }
 
@@ -137,8 +138,8 @@ static VmInfo vms[] = {
         {.id = (char[]) {"00000000aa"}, .name = (char[]) {"alpha"}, .image = (char[]) {"debian"},
          .kernel = (char[]) {"6.1"}, .state = VM_STOPPED, .vcpus = 1, .memory_mib = 256},
         {.id = (char[]) {"00000000bb"}, .name = (char[]) {"beta"}, .image = (char[]) {"tiny"},
-         .kernel = (char[]) {"6.1"}, .state = VM_RUNNING, .readiness = VM_READINESS_INIT, .vcpus = 1,
-         .memory_mib = 256},
+         .kernel = (char[]) {"6.1"}, .state = VM_RUNNING, .readiness = VM_READINESS_INIT,
+         .vcpus = 1, .memory_mib = 256},
 };
 
 static Model make_model(void) {
