@@ -9,7 +9,7 @@
 #include "common/json.h"
 #include "tui/shell.h"
 
-#define OUTPUT_MAX (256u * 1024u)
+#define OUTPUT_MAX ((size_t) 256 * 1024)
 #define CHUNK 4096
 
 int checks_start(Checks *checks, const char *banger, Error *reterr) {

@@ -1,34 +1,32 @@
 #include "tui/sample.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
 #include "common/install.h"
 #include "common/io.h"
 
-#define PROC_MAX (256u * 1024u) /* /proc/stat of a machine with very many CPUs */
+#define PROC_MAX ((size_t) 256 * 1024) /* /proc/stat of a machine with very many CPUs */
 #define CPU_FIELDS 8            /* user nice system idle iowait irq softirq steal: proc(5) */
 #define CPU_IDLE 3
 #define CPU_IOWAIT 4
 
 static void read_cpu(int root_fd, HostSample *sample) {
         _cleanup_free_ char *text = NULL;
-        uint64_t ticks[CPU_FIELDS] = {}, all = 0, busy;
+        uint64_t ticks[CPU_FIELDS], all = 0, busy;
+        char *at;
         uint64_t all_before = sample->cpu_all, busy_before = sample->cpu_busy;
 
         sample->cpu_percent = -1;
         if (io_read_file(root_fd, "proc/stat", PROC_MAX, &text, NULL) < 0)
                 return;
-        if (sscanf(text, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-                         " %" SCNu64 " %" SCNu64, /* NOLINT(cert-err34-c): the kernel's own */
-                   &ticks[0], &ticks[1], &ticks[2], &ticks[3], &ticks[4], &ticks[5], &ticks[6],
-                   &ticks[7]) != CPU_FIELDS)
+        if (strncmp(text, "cpu ", 4) != 0)
                 return;
+        at = text + 4;
         for (size_t i = 0; i < CPU_FIELDS; i++)
-                all += ticks[i];
+                all += ticks[i] = strtoull(at, &at, 10);
         busy = all - ticks[CPU_IDLE] - ticks[CPU_IOWAIT];
         if (all_before > 0 && all > all_before && busy >= busy_before)
                 sample->cpu_percent = (int) (100 * (busy - busy_before) / (all - all_before));
@@ -38,11 +36,8 @@ static void read_cpu(int root_fd, HostSample *sample) {
 
 static uint64_t meminfo_field(const char *text, const char *name) {
         const char *at = strstr(text, name);
-        uint64_t kib = 0;
 
-        if (!at || sscanf(at + strlen(name), " %" SCNu64, &kib) != 1) /* NOLINT(cert-err34-c) */
-                return 0;
-        return kib * 1024;
+        return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
 }
 
 static void read_memory(int root_fd, HostSample *sample) {

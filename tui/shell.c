@@ -46,6 +46,8 @@ int shell_run(char *const *argv, int *ret_status, Error *reterr) {
         int status = 0;
         pid_t pid;
 
+        if (!argv[0])
+                return error_set(reterr, ERROR_FAILED, EINVAL, "there is no command");
         (void) dprintf(STDOUT_FILENO, "$");
         for (size_t i = 0; argv[i]; i++)
                 (void) dprintf(STDOUT_FILENO, " %s", argv[i]);
