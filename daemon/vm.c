@@ -40,11 +40,13 @@ static int vm_new(DaemonContext *context, VmRecord *record_taken, Vm **ret) {
                 vm_record_clear(record_taken);
                 return -ENOMEM;
         }
-        vm->context = context;
-        vm->record = *record_taken;
+        *vm = (Vm) {
+                .context = context,
+                .record = *record_taken,
+                .vsock_fd = -1,
+                .state = record_taken->broken ? VM_BROKEN : VM_STOPPED,
+        };
         *record_taken = (VmRecord) {};
-        vm->vsock_fd = -1;
-        vm->state = vm->record.broken ? VM_BROKEN : VM_STOPPED;
         /* Until it is clean its addresses and uid are not free for another. */
         if (vm->record.broken)
                 vm->slot = (unsigned) vm->record.last_slot;
@@ -289,8 +291,6 @@ static int make_record(Vms *vms, const VmCreate *create, VmRecord *record, Error
                 return error_set_errno(reterr, -r, "cannot make an id");
         record->name = create->name ? strdup(create->name)
                                     : vms_make_name(vms, image->name, &record->id);
-        if (!record->name)
-                return error_set_errno(reterr, ENOMEM, "cannot make a VM");
         record->image = image->id;
         record->kernel = kernel->id;
         record->vcpus = create->vcpus;
@@ -308,6 +308,8 @@ int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr) {
         r = make_record(vms, create, &record, reterr);
         if (r < 0)
                 return r;
+        if (!record.name)
+                return error_set_errno(reterr, ENOMEM, "cannot make a VM");
         r = vm_new(vms->context, &record, &vm);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot make a VM");
