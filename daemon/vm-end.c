@@ -9,8 +9,9 @@
 /* The kernel speaks of its reboot last, of a panic before its registers and its stack. */
 #define LAST_WORDS 2048
 #define PANIC_WORDS 16384
-/* Two reads of the serial console: a line may be cut in two. */
+/* More than one read of the serial console. */
 #define FRESH_WORDS 8192
+#define OVERLAP 64 /* a line comes in any number of reads */
 #define PANIC "Kernel panic - not syncing: "
 #define PANIC_MAX 120
 
@@ -55,12 +56,18 @@ GuestEnd guest_end_read(const Ring *serial, char **ret_panic) {
         return GUEST_END_PANIC;
 }
 
-bool guest_end_halts(const Ring *serial, uint64_t fresh) {
+bool guest_end_halts(const Ring *serial, uint64_t *heard) {
         char text[FRESH_WORDS];
+        uint64_t written = *serial->written, fresh = written - *heard;
         size_t max = fresh < sizeof(text) ? (size_t) fresh : sizeof(text);
         GuestEnd end = find_words(text, ring_copy_last(serial, text, max));
+        bool halts = end == GUEST_END_POWER_OFF || end == GUEST_END_HALT;
 
-        return end == GUEST_END_POWER_OFF || end == GUEST_END_HALT;
+        if (halts)
+                *heard = written;
+        else if (written > *heard + OVERLAP)
+                *heard = written - OVERLAP;
+        return halts;
 }
 
 static bool vmm_failed(const RootReaped *reaped) {

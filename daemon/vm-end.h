@@ -16,8 +16,9 @@ typedef enum GuestEnd {
 /* The kernel's own last words (kernel/reboot.c, kernel/panic.c). *ret_panic, NULL unless it is that,
  * is what the kernel panicked of, allocated. */
 GuestEnd guest_end_read(const Ring *serial, char **ret_panic);
-/* A kernel that halts leaves its VMM running: has it said so in the last `fresh` bytes? */
-bool guest_end_halts(const Ring *serial, uint64_t fresh);
+/* A kernel that halts leaves its VMM running: has it said so, once? *heard, 0 at first, is how far the
+ * console was looked through. */
+bool guest_end_halts(const Ring *serial, uint64_t *heard);
 /* For users. A VMM that failed comes before what the guest said. reaped may be empty: the VMM was
  * ended by us. NULL for no memory. */
 char *vm_end_describe(GuestEnd end, const char *panic, const RootReaped *reaped);

@@ -13,7 +13,6 @@
 /* Measured in nested software emulation: 15 to 80 ms. */
 #define ANSWER_TIMEOUT_USEC (500 * USEC_PER_MSEC)
 #define LOOKS_MAX 60
-#define OVERLAP 64 /* a line may come in two reads */
 
 typedef struct LookJob {
         DaemonContext *context;
@@ -107,12 +106,7 @@ static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec, vo
 }
 
 void vm_heard(Vm *vm) {
-        const Ring *serial = console_serial(vm->console);
-        uint64_t written = *serial->written;
-        bool halts = guest_end_halts(serial, written - vm->heard);
-
-        vm->heard = halts || written < OVERLAP ? written : written - OVERLAP;
-        if (!halts)
+        if (!guest_end_halts(console_serial(vm->console), &vm->heard))
                 return;
         /* Before its agent has called there is nobody to ask. */
         if (vm->state == VM_STARTING) {
