@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#define SERIAL_SIZE (72 * 1024)
-#define LOG_SIZE (24 * 1024)
+#define SERIAL_SIZE (UINT64_C(72) * 1024)
+#define LOG_SIZE (UINT64_C(24) * 1024)
 #define SCRATCH 4096
 
 /* The memfd. Its layout has the number in its name: a version that changes one changes the other. */
@@ -141,7 +141,7 @@ int rings_new(Rings *ret) {
                 r = -errno;
         if (r >= 0)
                 r = rings_map(&rings);
-        if (r < 0) {
+        if (r < 0 || !rings.memory) {
                 rings_close(&rings);
                 return r;
         }
@@ -161,9 +161,9 @@ int rings_open(int fd, Rings *ret) {
                 r = -EUCLEAN;
         if (r >= 0)
                 r = rings_map(&rings);
-        if (r >= 0 && memcmp(rings.memory, MAGIC, sizeof(MAGIC)) != 0)
+        if (r >= 0 && rings.memory && memcmp(rings.memory, MAGIC, sizeof(MAGIC)) != 0)
                 r = -EUCLEAN;
-        if (r < 0) {
+        if (r < 0 || !rings.memory) {
                 rings_close(&rings);
                 return r;
         }

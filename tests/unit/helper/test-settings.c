@@ -58,14 +58,17 @@ static void a_mistake_in_the_settings_is_told_with_its_line(void **state) {
 
 static void the_vm_of_a_call_is_remembered_for_its_record(void **state) {
         Fixture *fixture = *state;
-        Session session = {};
+        const SessionConfig config = {.paths = &fixture->paths};
+        Session session = {.config = &config, .fd = -1, .vm_lock_fd = -1};
         VmId vm = {};
 
+        fixture_mkdir(fixture, "state/jails");
         assert_int_equal(session_vm(&session, "0123456789", &vm, NULL), 0);
         assert_string_equal(vm.text, "0123456789");
         assert_string_equal(session.vm.text, "0123456789");
         assert_int_equal(session_vm(&session, "../x", &vm, &fixture->error), -EINVAL);
         assert_int_equal(fixture->error.kind, ERROR_INVALID_PARAMETER);
+        session_clear(&session);
 }
 
 int main(void) {
