@@ -14,6 +14,7 @@
 #include "daemon/store.h"
 
 typedef struct Vms Vms;
+typedef struct Recovery Recovery;
 typedef struct StartOps StartOps;
 
 typedef struct DaemonContext {
@@ -35,4 +36,5 @@ typedef struct DaemonContext {
         Images *images;
         Kernels *kernels;
         Vms *vms;
+        Recovery *recovery; /* NULL in tests without one */
 } DaemonContext;

@@ -12,6 +12,7 @@
 #include "daemon/dispatch.h"
 #include "daemon/firecracker.h"
 #include "daemon/manager.h"
+#include "daemon/recovery.h"
 #include "daemon/vm.h"
 
 /* What a stop waits for calls under way, and for connections that were taken but have not spoken. */
@@ -220,8 +221,8 @@ static int manager_recover(Manager *manager, Error *reterr) {
         DaemonSockets *sockets = &manager->sockets;
         int r;
 
-        r = vms_recover(manager->context.vms, &manager->context, sockets->kept, sockets->n_kept,
-                        on_recovered, manager);
+        r = recovery_new(&manager->context, sockets->kept, sockets->n_kept, on_recovered, manager,
+                         &manager->context.recovery);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot look at what runs");
         sockets->kept = NULL;
@@ -285,6 +286,7 @@ Manager *manager_free(Manager *manager) {
                 operation_cancel_all(manager->context.operations);
         manager->context.pool = pool_free(manager->context.pool);
         manager->context.short_pool = pool_free(manager->context.short_pool);
+        recovery_free(manager->context.recovery);
         varlink_server_free(manager->server);
         vms_free(manager->context.vms);
         images_free(manager->context.images);

@@ -27,9 +27,10 @@ int root_jail_remove(const char *socket, uint64_t deadline_usec, const RootVmRef
 int root_launch(const char *socket, uint64_t deadline_usec, const RootLaunch *launch, int pty_fd,
                 int log_fd, Error *reterr);
 /* Waits for one socket of the VM: the API's from the launch on, the vsock's only after bangerd has
- * configured that device (Firecracker binds it then). Opened with O_PATH, for /proc/self/fd/N. */
-int root_socket(const char *socket, uint64_t deadline_usec, const RootSockets *wanted, int *ret_fd,
-                Error *reterr);
+ * configured that device (Firecracker binds it then). Opened with O_PATH, for /proc/self/fd/N.
+ * ERROR_CANCELED once cancel_fd (-1: none) is readable. */
+int root_socket(const char *socket, uint64_t deadline_usec, const RootSockets *wanted, int cancel_fd,
+                int *ret_fd, Error *reterr);
 int root_stop(const char *socket, uint64_t deadline_usec, const RootStop *stop, Error *reterr);
 /* The caller clears ret with schema_clear(&root_reaped_schema). */
 int root_reap(const char *socket, uint64_t deadline_usec, const RootVmRef *vm, RootReaped *ret,

@@ -178,7 +178,8 @@ static int wait_socket(Start *start, RootSocket which, int *ret_fd, Error *reter
                 .timeout_ms = SOCKET_TIMEOUT_MS,
         };
 
-        return root_socket(start->root_socket, helper_deadline(), &wanted, ret_fd, reterr);
+        return root_socket(start->root_socket, helper_deadline(), &wanted,
+                           operation_cancel_fd(start->operation), ret_fd, reterr);
 }
 
 static int api_socket(Start *start, Error *reterr) {

@@ -38,7 +38,7 @@ typedef struct StopJob {
         VmStopMode mode;
         char *reason; /* of an end that nobody asked for, where it is known already */
         int64_t timeout_ms;
-        int vsock_fd; /* a duplicate */
+        int vsock_fd; /* a duplicate; -1: to be asked for */
         bool unanswered; /* the guest was ended although it could not be asked */
         Error ask_error;
         Error error;
@@ -92,6 +92,18 @@ static void tell(StopJob *job, StopStage stage, bool finished, uint64_t began_us
                 free(news);
 }
 
+/* A VM that could not be taken over yet has no socket here. */
+static int reach_guest(StopJob *job) {
+        int r;
+
+        if (job->vsock_fd >= 0)
+                return 0;
+        r = job->start.ops->vsock_socket(&job->start, &job->ask_error);
+        if (r >= 0)
+                job->vsock_fd = steal_fd(&job->start.vsock_fd);
+        return r;
+}
+
 /* Negative only when it was cancelled: everything else ends in force. */
 static int ask_guest(StopJob *job) {
         uint64_t deadline_usec = clock_monotonic_usec() + (uint64_t) job->timeout_ms * USEC_PER_MSEC;
@@ -101,7 +113,9 @@ static int ask_guest(StopJob *job) {
 
         if (last_ms > LAST_MEANS_MS)
                 last_ms = LAST_MEANS_MS;
-        r = guest_stop(job->vsock_fd, job->timeout_ms - last_ms, ask_usec, &job->ask_error);
+        r = reach_guest(job);
+        if (r >= 0)
+                r = guest_stop(job->vsock_fd, job->timeout_ms - last_ms, ask_usec, &job->ask_error);
         if (r < 0) {
                 job->unanswered = vm_signal_wait(job->start.signal, GONE, -1,
                                                  clock_monotonic_usec() + ENDING_TIMEOUT_USEC) < 0;
@@ -269,10 +283,11 @@ static int submit(Vm *vm, VmStopMode mode, int64_t timeout_s, const char *reason
         r = vm_prepare(vm, &job->start, reterr);
         if (r < 0)
                 return r;
-        if (mode == VM_STOP_ASK)
+        if (mode == VM_STOP_ASK && vm->vsock_fd >= 0) {
                 job->vsock_fd = fcntl(vm->vsock_fd, F_DUPFD_CLOEXEC, 3);
-        if (mode == VM_STOP_ASK && job->vsock_fd < 0)
-                return error_set_errno(reterr, errno, "cannot reach the guest");
+                if (job->vsock_fd < 0)
+                        return error_set_errno(reterr, errno, "cannot reach the guest");
+        }
         job->reason = reason ? strdup(reason) : NULL;
         if (reason && !job->reason)
                 return error_set_errno(reterr, ENOMEM, "cannot stop");
@@ -292,7 +307,7 @@ static int stop_as(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s,
         int r;
 
         /* What is broken has nobody to ask; the clean-up is its repair. */
-        if (mode == VM_STOP_ASK && (vm->state != VM_RUNNING || vm->vsock_fd < 0))
+        if (mode == VM_STOP_ASK && vm->state != VM_RUNNING)
                 mode = VM_STOP_FORCE;
         r = vm_begin(vm, kind, reterr);
         if (r < 0)
@@ -309,6 +324,7 @@ static int stop_as(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s,
                 vm_end(vm, r, reterr);
                 return r;
         }
+        vm->unasked = !call && vm->record.intent != VM_INTENT_DELETE;
         vm_set_state(vm, VM_STOPPING);
         vm_changed(vm);
         return 0;

@@ -97,7 +97,8 @@ static int read_vm(const DatabaseRow *row, void *record) {
         };
 
         if (read_id(row, 0, &vm.id) < 0 || read_id(row, 2, &vm.image) < 0 ||
-            read_id(row, 3, &vm.kernel) < 0 || intent < 0 || intent >= _VM_INTENT_MAX)
+            read_id(row, 3, &vm.kernel) < 0 || intent < 0 || intent >= _VM_INTENT_MAX ||
+            vm.last_slot < 0 || vm.last_slot > VM_SLOT_MAX)
                 return -EUCLEAN;
         vm.intent = (VmIntent) intent;
         vm.name = name ? strdup(name) : NULL;
@@ -209,7 +210,9 @@ static int put(Store *store, const char *sql, const DatabaseValue *values, size_
         if (r == -EEXIST) {
                 r = error_set(reterr, ERROR_ALREADY_EXISTS, EEXIST, "%s \"%s\" exists already",
                               what, name);
-                return error_set_object(reterr, r, name);
+                (void) error_set_object(reterr, r, name);
+                return error_set_hint(reterr, r, "choose another name, or run: banger %s delete %s",
+                                      what, name);
         }
         return r < 0 ? error_prepend(reterr, r, "cannot store %s \"%s\"", what, name) : 0;
 }

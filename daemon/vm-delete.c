@@ -38,7 +38,7 @@ static int refuse_broken(const Vm *vm, Error *reterr) {
         return error_set_hint(reterr, r, "run: banger vm stop %s", vm->record.name);
 }
 
-void vm_settle(Vm *vm) {
+static void settle_deletion(Vm *vm) {
         _cleanup_error_ Error error = ERROR_INIT;
         VarlinkCall *call;
         int r;
@@ -62,6 +62,14 @@ void vm_settle(Vm *vm) {
         if (r < 0 && call)
                 (void) varlink_call_fail(call, r, &error);
         varlink_call_unref(call);
+}
+
+void vm_settle(Vm *vm) {
+        DaemonContext *context = vm->context;
+        VmHeld *held = vm_must_hold(vm) ? NULL : steal_ptr(vm->held);
+
+        settle_deletion(vm);
+        vm_held_call(held, context);
 }
 
 static int refuse_running(const Vm *vm, Error *reterr) {

@@ -90,7 +90,7 @@ static int look(Vm *vm) {
         if (job->vsock_fd < 0)
                 r = -errno;
         if (r >= 0)
-                r = pool_submit(vm->context->pool, &(PoolJob) {look_run, look_done, job});
+                r = pool_submit(vm->context->short_pool, &(PoolJob) {look_run, look_done, job});
         if (r < 0)
                 look_job_free(job);
         return r;

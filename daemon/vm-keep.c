@@ -24,9 +24,13 @@ void vm_keep(const VmId *id, KeepRole role, int fd) {
         (void) sd_pid_notify_with_fds(0, 0, state, &fd, 1);
 }
 
+void vm_unkeep_role(const VmId *id, KeepRole role) {
+        (void) sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=" PREFIX "%s-%s", id->text, roles[role]);
+}
+
 void vm_unkeep(const VmId *id) {
         for (size_t i = 0; i < _KEEP_ROLE_MAX; i++)
-                (void) sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=" PREFIX "%s-%s", id->text, roles[i]);
+                vm_unkeep_role(id, (KeepRole) i);
 }
 
 bool vm_keep_parse(const char *name, VmId *ret_id, KeepRole *ret_role) {

@@ -20,5 +20,6 @@ typedef struct KeptFd {
 /* The descriptor is borrowed. Without systemd nothing is kept. */
 void vm_keep(const VmId *id, KeepRole role, int fd);
 void vm_unkeep(const VmId *id); /* all of them */
+void vm_unkeep_role(const VmId *id, KeepRole role);
 /* "vm-ID-ROLE". */
 bool vm_keep_parse(const char *name, VmId *ret_id, KeepRole *ret_role);

@@ -1,30 +1,19 @@
-/* After a start of the daemon: what the kernel has, against what the store says. */
+/* After a start of the daemon, one VM: taken over where it runs, else cleaned up. */
 #include <errno.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/strings.h"
+#include "daemon/recovery.h"
 #include "daemon/root-stub.h"
-#include "daemon/vm-keep.h"
 #include "daemon/vm.h"
 
-/* Enough for a helper that systemd has yet to start. Clients wait meanwhile. */
-#define INVENTORY_TIMEOUT_USEC (10 * USEC_PER_SEC)
+/* Enough for a helper that systemd has yet to start. */
+#define HELPER_TIMEOUT_USEC (10 * USEC_PER_SEC)
 #define SOCKET_TIMEOUT_MS 2000
 #define DIAL_TIMEOUT_USEC (2 * USEC_PER_SEC)
 #define KIND "io.banger.VM.Recover"
-
-typedef struct RecoverJob {
-        Vms *vms;
-        DaemonContext *context;
-        KeptFd *kept;
-        size_t n_kept;
-        Inventory inventory;
-        Error error;
-        void (*done)(void *userdata);
-        void *userdata;
-} RecoverJob;
 
 /* Of one VM that runs: its vsock socket is asked for again. */
 typedef struct TakeOverJob {
@@ -38,18 +27,12 @@ typedef struct TakeOverJob {
         Error error;
 } TakeOverJob;
 
-/* Of objects that no VM of the store owns. */
-typedef struct OrphanJob {
-        Start start;
-        Error error;
-} OrphanJob;
-
 static int take_over_run(void *userdata) {
         TakeOverJob *job = userdata;
         uint64_t now_usec = clock_monotonic_usec();
         int fd = -1, r;
 
-        r = root_socket(job->root_socket, now_usec + INVENTORY_TIMEOUT_USEC, &job->wanted,
+        r = root_socket(job->root_socket, now_usec + HELPER_TIMEOUT_USEC, &job->wanted, -1,
                         &job->vsock_fd, &job->error);
         if (r < 0)
                 return r;
@@ -60,6 +43,13 @@ static int take_over_run(void *userdata) {
         return 0;
 }
 
+/* The helper could not be asked, which is not the guest's fault. */
+static void take_over_again(Vm *vm, const LogField *fields, const Error *error) {
+        log_error(LOG_WARNING, fields, error, "cannot take the VM over yet");
+        vm->unsure = true;
+        recovery_again(vm->context->recovery);
+}
+
 static void take_over_end(TakeOverJob *job, int r) {
         Vm *vm = job->vm;
         const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
@@ -67,18 +57,25 @@ static void take_over_end(TakeOverJob *job, int r) {
         vm_end(vm, r, &job->error);
         vm_changed(vm);
         /* vm_settle() deletes it. */
-        if (r >= 0 && vm->delete_wanted)
+        if (vm->delete_wanted)
                 return;
-        if (r < 0 || job->stop) {
-                log_write(LOG_WARNING, fields, "%s: is stopped%s", vm->record.name,
-                          r < 0 || !vm->console ? ", cannot be taken over" : "");
-                if (vm_stop(vm, KIND, r < 0 ? VM_STOP_FORCE : VM_STOP_ASK,
-                            VM_STOP_TIMEOUT_S_DEFAULT, NULL, &job->error) < 0)
-                        log_error(LOG_ERR, fields, &job->error, "cannot clean up");
-        } else if ((vm_signal_get(vm->signal) & (VM_SIGNAL_ENDED | VM_SIGNAL_HALTED)) != 0)
+        if ((vm_signal_get(vm->signal) & (VM_SIGNAL_ENDED | VM_SIGNAL_HALTED)) != 0) {
                 vm_ended(vm);
-        else
+                return;
+        }
+        if (r < 0) {
+                if (r != -ECANCELED)
+                        take_over_again(vm, fields, &job->error);
+                return;
+        }
+        if (!job->stop) {
                 log_write(LOG_INFO, fields, "%s: runs on", vm->record.name);
+                return;
+        }
+        log_write(LOG_WARNING, fields, "%s: is stopped%s", vm->record.name,
+                  vm->console ? "" : ", cannot be taken over");
+        if (vm_stop(vm, KIND, VM_STOP_ASK, VM_STOP_TIMEOUT_S_DEFAULT, NULL, &job->error) < 0)
+                log_error(LOG_ERR, fields, &job->error, "cannot clean up");
 }
 
 static void take_over_done(int r, void *userdata) {
@@ -116,6 +113,7 @@ static int take_over_submit(Vm *vm, bool stop) {
         job->wanted.vm = job->id;
         r = vm_begin(vm, KIND, NULL);
         if (r >= 0) {
+                vm->unasked = true;
                 r = pool_submit(vm->context->pool,
                                 &(PoolJob) {take_over_run, take_over_done, job});
                 if (r < 0)
@@ -124,22 +122,6 @@ static int take_over_submit(Vm *vm, bool stop) {
         if (r < 0)
                 free(job);
         return r;
-}
-
-/* Takes this VM's kept descriptors; all or none, but for the rings, which an earlier version did not
- * keep: -1 then. */
-static bool find_kept(RecoverJob *job, const VmId *id, int fds[_KEEP_ROLE_MAX]) {
-        KeptFd *found[_KEEP_ROLE_MAX] = {};
-
-        for (size_t i = 0; i < job->n_kept; i++)
-                if (strcmp(job->kept[i].id.text, id->text) == 0 && job->kept[i].fd >= 0)
-                        found[job->kept[i].role] = &job->kept[i];
-        for (size_t i = 0; i < _KEEP_ROLE_MAX; i++)
-                if (!found[i] && i != KEEP_RINGS)
-                        return false;
-        for (size_t i = 0; i < _KEEP_ROLE_MAX; i++)
-                fds[i] = found[i] ? steal_fd(&found[i]->fd) : -1;
-        return true;
 }
 
 /* Takes all of the descriptors. */
@@ -152,8 +134,10 @@ static int adopt(Vm *vm, int fds[_KEEP_ROLE_MAX]) {
                 r = fds[KEEP_RINGS] >= 0 ? rings_open(steal_fd(&fds[KEEP_RINGS]), &rings)
                                          : -ENOENT;
                 /* What was said before is lost, what comes is not. */
-                if (r < 0)
+                if (r < 0) {
+                        vm_unkeep_role(&vm->record.id, KEEP_RINGS);
                         r = rings_new(&rings);
+                }
         }
         if (r >= 0)
                 r = vm_adopt_console(vm, steal_fd(&fds[KEEP_PTY]), steal_fd(&fds[KEEP_LOG]),
@@ -166,43 +150,24 @@ static int adopt(Vm *vm, int fds[_KEEP_ROLE_MAX]) {
 /* Without kept descriptors (systemd drops them when the service is stopped for good) the guest is
  * left for a clean stop only. */
 static int take_over(Vm *vm, bool kept, int fds[_KEEP_ROLE_MAX]) {
-        int r = vm_signal_new(&vm->signal);
+        int r = vm->signal ? 0 : vm_signal_new(&vm->signal);
 
         if (r < 0)
                 return r;
-        vm->readiness = VM_READINESS_LAUNCHED;
+        if (vm->readiness < VM_READINESS_LAUNCHED)
+                vm->readiness = VM_READINESS_LAUNCHED;
         vm_set_state(vm, VM_RUNNING);
+        vm_set_reason(vm, NULL);
+        /* Where an earlier attempt got as far as that, it has them. */
         r = kept ? adopt(vm, fds) : 0;
         if (r < 0)
                 return r;
+        kept = kept || vm->console;
         r = take_over_submit(vm, !kept || vm->record.intent == VM_INTENT_STOP);
         /* It may have halted meanwhile. */
         if (r >= 0 && kept)
                 vm_heard(vm);
         return r;
-}
-
-static bool is_active_unit(const InventoryEntry *entry) {
-        return entry->kind == INVENTORY_UNIT && entry->detail &&
-               (string_after_prefix(entry->detail, "active") ||
-                string_after_prefix(entry->detail, "activating"));
-}
-
-/* What the inventory has of a VM. */
-typedef struct Remains {
-        bool any, active;
-} Remains;
-
-static Remains find_remains(const RecoverJob *job, const VmId *id) {
-        const InventoryEntry *entries = job->inventory.entries.items;
-        Remains remains = {.any = false};
-
-        for (size_t i = 0; i < job->inventory.entries.n_items; i++)
-                if (string_equal(entries[i].vm, id->text)) {
-                        remains.any = true;
-                        remains.active = remains.active || is_active_unit(&entries[i]);
-                }
-        return remains;
 }
 
 /* Why a VM that is not taken over has stopped; NULL: the guest's or its VMM's doing, to be found out
@@ -233,23 +198,19 @@ static int clean_up_lost(Vm *vm, bool kept, int fds[_KEEP_ROLE_MAX], Error *rete
         return vm_clean_up(vm, reason, reterr);
 }
 
-static void recover_vm(Vm *vm, void *userdata) {
-        RecoverJob *job = userdata;
+void vm_recover(Vm *vm, const VmRemains *remains, bool kept, int fds[_KEEP_ROLE_MAX]) {
         const VmRecord *record = &vm->record;
         const LogField fields[] = {{"BANGER_VM", record->id.text}, {}};
-        Remains remains = find_remains(job, &record->id);
         _cleanup_error_ Error error = ERROR_INIT;
-        int fds[_KEEP_ROLE_MAX] = {};
-        bool kept;
 
+        vm->unsure = false;
         vm->delete_wanted = record->intent == VM_INTENT_DELETE;
-        if (!remains.any && !record->boot_id && vm->state != VM_BROKEN) {
+        if (!remains->any && !record->boot_id && vm->state != VM_BROKEN) {
                 vm_settle(vm);
                 return;
         }
         vm->slot = (unsigned) record->last_slot;
-        kept = find_kept(job, &record->id, fds);
-        if (remains.active && record->intent != VM_INTENT_START) {
+        if (remains->active && record->intent != VM_INTENT_START) {
                 if (take_over(vm, kept, fds) >= 0)
                         return;
                 vm_release(vm);
@@ -259,106 +220,16 @@ static void recover_vm(Vm *vm, void *userdata) {
                 log_error(LOG_ERR, fields, &error, "cannot clean up after the VM");
 }
 
-static int orphan_run(void *userdata) {
-        OrphanJob *job = userdata;
+void vm_set_unsure(Vm *vm, const char *why) {
+        _cleanup_free_ char *reason = string_format("cannot tell whether it runs: %s", why);
 
-        return start_undo_from(&job->start, START_READY, &job->error);
-}
-
-static void orphan_done(int r, void *userdata) {
-        OrphanJob *job = userdata;
-        const LogField fields[] = {{"BANGER_VM", job->start.id.text}, {}};
-
-        if (r < 0)
-                log_error(LOG_WARNING, fields, &job->error, "cannot remove what no VM owns");
-        else
-                log_write(LOG_NOTICE, fields, "removed what was left of a VM that is not known");
-        start_clear(&job->start);
-        error_clear(&job->error);
-        free(job);
-}
-
-static void remove_orphan(const RecoverJob *job, const VmId *id) {
-        OrphanJob *orphan = calloc(1, sizeof(*orphan));
-
-        if (!orphan)
+        if (!vm->record.boot_id || !string_equal(vm->record.boot_id, vm->context->boot_id))
                 return;
-        start_init(&orphan->start);
-        orphan->start.id = *id;
-        orphan->start.root_socket = job->context->root_socket;
-        if (pool_submit(job->context->pool, &(PoolJob) {orphan_run, orphan_done, orphan}) < 0)
-                free(orphan);
-}
-
-static bool seen_before(const InventoryEntry *entries, size_t i) {
-        for (size_t j = 0; j < i; j++)
-                if (string_equal(entries[j].vm, entries[i].vm))
-                        return true;
-        return false;
-}
-
-static void remove_orphans(const RecoverJob *job) {
-        const InventoryEntry *entries = job->inventory.entries.items;
-
-        for (size_t i = 0; i < job->inventory.entries.n_items; i++) {
-                VmId id;
-
-                if (!entries[i].vm || vm_id_parse(entries[i].vm, &id) < 0)
-                        continue;
-                if (!vms_find_id(job->vms, id.text) && !seen_before(entries, i))
-                        remove_orphan(job, &id);
-        }
-}
-
-static int recover_run(void *userdata) {
-        RecoverJob *job = userdata;
-
-        return root_inventory(job->context->root_socket,
-                              clock_monotonic_usec() + INVENTORY_TIMEOUT_USEC, &job->inventory,
-                              &job->error);
-}
-
-static void recover_done(int r, void *userdata) {
-        RecoverJob *job = userdata;
-
-        if (r >= 0) {
-                vms_for_each(job->vms, recover_vm, job);
-                remove_orphans(job);
-        } else if (r != -ECANCELED)
-                log_error(LOG_WARNING, NULL, &job->error, "cannot tell which VMs run");
-        for (size_t i = 0; i < job->n_kept; i++) {
-                /* Without an inventory they stay in the store, for the next start. */
-                if (r >= 0 && job->kept[i].fd >= 0)
-                        vm_unkeep(&job->kept[i].id);
-                close_fd(job->kept[i].fd);
-        }
-        if (r != -ECANCELED)
-                job->done(job->userdata);
-        free(job->kept);
-        schema_clear(&inventory_schema, &job->inventory);
-        error_clear(&job->error);
-        free(job);
-}
-
-int vms_recover(Vms *vms, DaemonContext *context, KeptFd *kept, size_t n_kept,
-                void (*done)(void *userdata), void *userdata) {
-        RecoverJob *job = calloc(1, sizeof(*job));
-        int r;
-
-        if (!job)
-                return -ENOMEM;
-        *job = (RecoverJob) {
-                .vms = vms,
-                .context = context,
-                .done = done,
-                .userdata = userdata,
-        };
-        r = pool_submit(context->pool, &(PoolJob) {recover_run, recover_done, job});
-        if (r < 0) {
-                free(job);
-                return r;
-        }
-        job->kept = kept;
-        job->n_kept = n_kept;
-        return 0;
+        /* Not saved: the next start of the daemon looks again. */
+        vm->unsure = true;
+        vm->unit_ended = false;
+        vm->slot = (unsigned) vm->record.last_slot;
+        vm_set_state(vm, VM_BROKEN);
+        vm_set_reason(vm, reason);
+        vm_changed(vm);
 }

@@ -16,12 +16,14 @@ int vm_begin(Vm *vm, const char *kind, Error *reterr) {
                 return error_set_hint(reterr, r, "wait for it, or run: banger operation cancel %s",
                                       operation_id(vm->operation));
         }
+        vm->unsure = false;
         return operation_new(vm->context->operations, kind, vm->record.id.text, vm->record.name,
                              &vm->operation, reterr);
 }
 
 void vm_end(Vm *vm, int r, Error *error) {
         operation_end(steal_ptr(vm->operation), r, error);
+        vm->unasked = false;
 }
 
 void vm_changed(Vm *vm) {

@@ -32,7 +32,11 @@ int vm_handle_start(VarlinkCall *call, const void *parameters, void *userdata, E
         int r;
 
         r = vms_find(context->vms, ref->vm, &vm, reterr);
-        return r < 0 ? r : vm_start(vm, call, reterr);
+        if (r < 0)
+                return r;
+        if (vm_must_hold(vm))
+                return vm_hold(vm, call, vm_handle_start, parameters, reterr);
+        return vm_start(vm, call, reterr);
 }
 
 int vm_handle_stop(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
@@ -44,6 +48,8 @@ int vm_handle_stop(VarlinkCall *call, const void *parameters, void *userdata, Er
         r = vms_find(context->vms, stop->vm, &vm, reterr);
         if (r < 0)
                 return r;
+        if (vm_must_hold(vm))
+                return vm_hold(vm, call, vm_handle_stop, parameters, reterr);
         return vm_stop(vm, "io.banger.VM.Stop", stop->force ? VM_STOP_FORCE : VM_STOP_ASK,
                        stop->timeout_s, call, reterr);
 }
@@ -55,7 +61,11 @@ int vm_handle_delete(VarlinkCall *call, const void *parameters, void *userdata, 
         int r;
 
         r = vms_find(context->vms, delete->vm, &vm, reterr);
-        return r < 0 ? r : vm_delete(vm, delete->force, call, reterr);
+        if (r < 0)
+                return r;
+        if (vm_must_hold(vm))
+                return vm_hold(vm, call, vm_handle_delete, parameters, reterr);
+        return vm_delete(vm, delete->force, call, reterr);
 }
 
 int vm_handle_list(VarlinkCall *call, _unused_ const void *parameters, void *userdata,

@@ -22,6 +22,7 @@ static Vm *vm_free(Vm *vm) {
                 return NULL;
         vm_release(vm);
         vm_check_waiters(vm);
+        vm_held_free(vm->held);
         varlink_call_unref(vm->delete_call);
         vm_record_clear(&vm->record);
         free(vm);

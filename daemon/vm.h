@@ -12,6 +12,7 @@
 
 typedef struct Vm Vm;
 typedef struct VmWaiter VmWaiter;
+typedef struct VmHeld VmHeld;
 
 struct Vm {
         DaemonContext *context;
@@ -20,6 +21,9 @@ struct Vm {
         VmReadiness readiness;
         unsigned slot; /* 0: none; kept while a kernel object may be left */
         Operation *operation; /* what is under way on it, one at a time; NULL */
+        bool unasked;         /* nobody asked for that operation */
+        VmHeld *held;         /* calls that wait for its end */
+        bool unsure;          /* what the kernel has of it is to be looked at again: recovery.h */
         bool unit_ended;      /* while it is broken: its VMM runs no more, that is known */
         bool delete_wanted;   /* as soon as that has ended */
         VarlinkCall *delete_call; /* who waits for that; NULL: nobody */
@@ -69,7 +73,8 @@ char *vms_make_name(const Vms *vms, const char *image, const VmId *id);
 int vm_begin(Vm *vm, const char *kind, Error *reterr);
 /* Ends it; error gets the operation's id. */
 void vm_end(Vm *vm, int r, Error *error);
-/* Carries out a deletion that was wanted while the operation went on; may free the VM. */
+/* Carries out a deletion that was wanted while the operation went on, and the calls that waited for its
+ * end; may free the VM. */
 void vm_settle(Vm *vm);
 /* Tells subscribers, and those who wait to connect. */
 void vm_changed(Vm *vm);
@@ -125,6 +130,14 @@ int vm_clean_up(Vm *vm, const char *reason, Error *reterr);
  * then answers no more, is ended. */
 void vm_heard(Vm *vm);
 
+/* vm-hold.c: while an operation that nobody asked for is under way, calls wait for vm_settle(). */
+bool vm_must_hold(const Vm *vm);
+/* Until then; the handler looks the VM up anew. */
+int vm_hold(Vm *vm, VarlinkCall *call, VarlinkHandler handler, const void *parameters,
+            Error *reterr);
+VmHeld *vm_held_free(VmHeld *held);
+void vm_held_call(VmHeld *first_taken, DaemonContext *context);
+
 /* vm-delete.c */
 int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr);
 
@@ -132,8 +145,11 @@ int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr);
 int vm_connect(Vm *vm, const VmConnect *connect, VarlinkCall *call, Error *reterr);
 void vm_check_waiters(Vm *vm);
 
-/* vm-recover.c: compares the store with what the kernel has; VMs that run are taken over, what is
- * left of others is cleaned up. kept: descriptors from systemd's store, taken on success. done is called once,
- * when the comparison is made and clean-ups are under way. */
-int vms_recover(Vms *vms, DaemonContext *context, KeptFd *kept, size_t n_kept,
-                void (*done)(void *userdata), void *userdata);
+/* vm-recover.c: what the kernel has of a VM. */
+typedef struct VmRemains {
+        bool any, active;
+} VmRemains;
+/* Takes over what runs, cleans up the rest. With kept, takes the descriptors. */
+void vm_recover(Vm *vm, const VmRemains *remains, bool kept, int fds[_KEEP_ROLE_MAX]);
+/* The helper could not tell: one that was started in this boot of the host is broken until it can. */
+void vm_set_unsure(Vm *vm, const char *why);

@@ -8,17 +8,14 @@ static void client_cleanup(VarlinkClient **client) {
         varlink_client_free(*client);
 }
 
-static int on_cancel(VarlinkStream *stream, void *userdata, Error *reterr) {
-        (void) stream;
-        (void) userdata;
+static int on_cancel(_unused_ VarlinkStream *stream, _unused_ void *userdata, Error *reterr) {
         return error_set(reterr, ERROR_CANCELED, ECANCELED, "it was cancelled");
 }
 
-static int on_image_progress(const void *out, void *userdata, Error *reterr) {
+static int on_image_progress(const void *out, void *userdata, _unused_ Error *reterr) {
         const WorkerImageProgress *progress = out;
         const WorkerWatch *watch = userdata;
 
-        (void) reterr;
         watch->progress(progress->done_bytes, progress->total_bytes, watch->userdata);
         return 0;
 }
@@ -36,12 +33,19 @@ static int worker_call(const char *socket, const char *method, const void *in, c
                 .userdata = &copy,
         };
         int r = varlink_client_connect(socket, &client, reterr);
+        bool connected = r >= 0;
 
-        if (r >= 0)
-                return varlink_client_stream(client, &interface_worker, method, in, ret, fds, n_fds,
-                                             &stream, reterr);
-        if (r == -ENOENT || r == -ECONNREFUSED)
-                (void) error_set_hint(reterr, r, "run: sudo systemctl start banger-worker.socket");
+        if (connected)
+                r = varlink_client_stream(client, &interface_worker, method, in, ret, fds, n_fds,
+                                          &stream, reterr);
+        if (r >= 0 || !reterr || reterr->kind != ERROR_UNREACHABLE)
+                return r;
+        /* To our clients it is bangerd that they reach or do not. */
+        reterr->kind = ERROR_UNAVAILABLE;
+        (void) error_set_hint(reterr, r,
+                              connected ? "it may have run out of memory; see: "
+                                          "sudo journalctl -u 'banger-worker@*'"
+                                        : "run: sudo systemctl start banger-worker.socket");
         return error_prepend(reterr, r, "banger-worker");
 }
 

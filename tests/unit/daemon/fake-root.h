@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/api-root.h"
+#include "common/ident.h"
 #include "common/io.h"
 #include "common/strings.h"
 #include "tests/unit/daemon/process.h"
@@ -18,9 +19,11 @@ typedef struct FakeRoot {
         bool mute;         /* takes calls of Ping and never answers */
         int hold_fd;       /* a socket: the inventory writes a byte and waits for one; 0: none */
         /* Where it works on VMs; NULL: those verbs are not implemented. Verbs whose names are in
-         * the file "fails" there fail; each verb's name is appended to "calls"; "vsock" is the
-         * socket of every VM. */
+         * the file "fails" there fail, those in "holds" wait until they are there no more; each
+         * verb's name is appended to "calls"; "vsock" is the socket of every VM; the VM whose id is
+         * in "active" has a unit in the inventory. On SIGUSR1 the VMM ends that was launched last. */
         const char *directory;
+        size_t n_cut; /* so many connections are cut before an answer */
         bool bad_listener; /* of a jail: one that nobody can watch */
 } FakeRoot;
 
@@ -58,11 +61,39 @@ static inline int fake_open(const FakeRoot *fake, const char *name, int flags) {
         return open(path, flags | O_CLOEXEC, 0600);
 }
 
-static inline bool fake_is_told_to_fail(const FakeRoot *fake, const char *verb) {
-        _cleanup_close_ int fd = fake_open(fake, "fails", O_RDONLY);
+static inline bool fake_is_told(const FakeRoot *fake, const char *file, const char *verb) {
+        _cleanup_close_ int fd = fake_open(fake, file, O_RDONLY);
         char text[64] = "";
 
         return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strstr(text, verb);
+}
+
+/* Of what is asked in a directory: is noted, held, made to fail. */
+static inline int fake_enter(const FakeRoot *fake, const char *verb, Error *reterr) {
+        _cleanup_close_ int calls = fake_open(fake, "calls", O_WRONLY | O_APPEND | O_CREAT);
+
+        (void) dprintf(calls, "%s\n", verb);
+        while (fake_is_told(fake, "holds", verb))
+                (void) poll(NULL, 0, 5);
+        if (fake_is_told(fake, "fails", verb))
+                return error_set(reterr, ERROR_FAILED, EIO, "%s does not work", verb);
+        return 0;
+}
+
+static inline int fake_inventory_of_vm(VarlinkCall *call, _unused_ const void *parameters,
+                                       void *userdata, Error *reterr) {
+        const FakeRoot *fake = userdata;
+        _cleanup_close_ int fd = fake_open(fake, "active", O_RDONLY);
+        char name[] = "banger-vm", detail[] = "active (running)", vm[VM_ID_LENGTH + 1] = "";
+        InventoryEntry entry = {.kind = INVENTORY_UNIT, .name = name, .vm = vm, .detail = detail};
+        Inventory inventory = {.entries = {.items = &entry}};
+        int r = fake_enter(fake, "Inventory", reterr);
+
+        if (r < 0)
+                return r;
+        if (fd >= 0 && read(fd, vm, VM_ID_LENGTH) == VM_ID_LENGTH)
+                inventory.entries.n_items = 1;
+        return varlink_call_reply(call, &inventory);
 }
 
 /* What the last launch was given: while it is open, that VMM runs. */
@@ -98,12 +129,10 @@ static inline int fake_verb(VarlinkCall *call, _unused_ const void *parameters, 
         const char *verb = string_after_prefix(varlink_call_method(call), "io.banger.Root.");
         char success[] = "success";
         const RootReaped reaped = {.state = ROOT_UNIT_ENDED, .result = success};
-        _cleanup_close_ int calls = fake_open(fake, "calls", O_WRONLY | O_APPEND | O_CREAT);
-        int fd;
+        int fd, r = fake_enter(fake, verb, reterr);
 
-        (void) dprintf(calls, "%s\n", verb);
-        if (fake_is_told_to_fail(fake, verb))
-                return error_set(reterr, ERROR_FAILED, EIO, "%s does not work", verb);
+        if (r < 0)
+                return r;
         if (strcmp(verb, "Launch") == 0)
                 for (size_t i = 0; i < 2; i++)
                         fake_launched()[i] = varlink_call_take_fd(call, i);
@@ -119,7 +148,7 @@ static inline VarlinkHandler fake_handler(const FakeRoot *fake, const char *verb
         if (strcmp(verb, "Ping") == 0)
                 return fake_ping;
         if (strcmp(verb, "Inventory") == 0)
-                return fake_inventory;
+                return fake->directory ? fake_inventory_of_vm : fake_inventory;
         return fake->directory ? fake_verb : NULL;
 }
 
@@ -139,6 +168,20 @@ static inline size_t fake_methods(const FakeRoot *fake, VarlinkMethod *methods, 
         return interface_root.n_actions;
 }
 
+static inline void fake_on_end(_unused_ int number) {
+        fake_end_vmm();
+}
+
+/* As a helper that is killed: systemd keeps the socket. */
+static inline void fake_cut(int listen_fd, size_t n) {
+        for (; n > 0; n--) {
+                _cleanup_close_ int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+                char byte;
+
+                (void) !read(fd, &byte, 1);
+        }
+}
+
 static inline void fake_root_main(int listen_fd, void *userdata) {
         static const Interface *const interfaces[] = {&interface_root, NULL};
         VarlinkMethod methods[32];
@@ -147,6 +190,8 @@ static inline void fake_root_main(int listen_fd, void *userdata) {
         const VarlinkServerConfig config = service_config(interfaces, methods, n,
                                                           &varlink_limits_helper, fake);
 
+        (void) sigaction(SIGUSR1, &(struct sigaction) {.sa_handler = fake_on_end}, NULL);
+        fake_cut(listen_fd, fake->n_cut);
         serve_for_ever(listen_fd, &config);
 }
 

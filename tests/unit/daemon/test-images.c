@@ -165,7 +165,7 @@ static void without_a_worker_it_is_said(void **state) {
         process_stop(host->worker);
         host->worker = 0;
         assert_true(host_import_image(host, "debian", id) < 0);
-        assert_int_equal(host->error.kind, ERROR_UNREACHABLE);
+        assert_int_equal(host->error.kind, ERROR_UNAVAILABLE);
         assert_non_null(strstr(host->error.hint, "banger-worker.socket"));
         assert_int_equal(host_count(host, "images"), 0);
 }

@@ -1,18 +1,6 @@
 #include "daemon/sqlite.h"
 #include "tests/unit/daemon/vm-host.h"
 
-/* Its id, and so the directory of its disks. */
-static void host_id(VmHost *host, const char *name, char ret[11]) {
-        char copy[64];
-        const VmRef ref = {.vm = copy};
-        VmInfo info;
-
-        (void) snprintf(copy, sizeof(copy), "%s", name);
-        assert_int_equal(host_call(host, &interface_vm, "Show", &ref, &info, NULL), 0);
-        (void) snprintf(ret, 11, "%s", info.id);
-        schema_clear(&vm_info_schema, &info);
-}
-
 static bool has_entry(const VmHost *host, const char *prefix, const char *id) {
         char path[64];
 

@@ -10,6 +10,7 @@
 #include "common/varlink-event.h"
 #include "common/varlink-stream.h"
 #include "daemon/operation-varlink.h"
+#include "daemon/recovery.h"
 #include "daemon/vm-varlink.h"
 #include "daemon/vm.h"
 #include "tests/unit/daemon/fake-root.h"
@@ -21,6 +22,8 @@ typedef struct VmHost {
         char directory[64], socket[96], root_socket[96], vsock[96];
         int dir_fd, gate[2];
         size_t n_threads;
+        int console[2]; /* socketpair: of a VM whose descriptors systemd kept; -1 */
+        char kept_id[VM_ID_LENGTH + 1];
         pid_t daemon, root, guest;
         Error error;
 } VmHost;
@@ -72,6 +75,44 @@ static inline int ops_wait_ready(Start *start, Error *reterr) {
         return r;
 }
 
+/* As systemd gives them back: a listener, and for pty and log the end of a socket. */
+static inline size_t vm_host_kept(const VmHost *host, KeptFd **ret) {
+        KeptFd *kept = calloc(3, sizeof(*kept));
+        char path[96];
+
+        if (!kept || host->kept_id[0] == '\0') {
+                free(kept);
+                return 0;
+        }
+        (void) snprintf(path, sizeof(path), "%s/jail", host->directory);
+        (void) unlink(path);
+        kept[0].role = KEEP_LISTENER;
+        kept[0].fd = listener_at(path);
+        kept[1].role = KEEP_PTY;
+        kept[1].fd = dup(host->console[0]);
+        kept[2].role = KEEP_LOG;
+        kept[2].fd = dup(host->console[0]);
+        for (size_t i = 0; i < 3; i++)
+                (void) snprintf(kept[i].id.text, sizeof(kept[i].id.text), "%s", host->kept_id);
+        *ret = kept;
+        return 3;
+}
+
+typedef struct VmHostListening {
+        int fd;
+        VarlinkServer *server;
+        VarlinkListenerConfig config;
+        VarlinkListener *listener;
+} VmHostListening;
+
+static inline void vm_host_recovered(void *userdata) {
+        VmHostListening *listening = userdata;
+
+        if (varlink_listener_new(vm_host_context.event, listening->server, listening->fd,
+                                 &listening->config, &listening->listener) < 0)
+                _exit(1);
+}
+
 static inline void vm_host_main(int listen_fd, void *userdata) {
         static const Interface *const interfaces[] = {&interface_vm, &interface_operation, NULL};
         static const VarlinkMethod methods[] = {
@@ -90,10 +131,11 @@ static inline void vm_host_main(int listen_fd, void *userdata) {
         StartOps ops = start_ops;
         const VarlinkServerConfig config = service_config(interfaces, methods, ELEMENTSOF(methods),
                                                           &varlink_limits_daemon, context);
-        const VarlinkListenerConfig listening = {16, PATIENCE_USEC, NULL, NULL};
-        VarlinkServer *server = NULL;
-        VarlinkListener *listener = NULL;
+        VmHostListening listening = {.fd = listen_fd, .config = {16, PATIENCE_USEC, NULL, NULL}};
+        KeptFd *kept = NULL;
+        size_t n_kept;
 
+        close_fd(host->console[1]); /* the VMM's */
         vm_host_gate = host->gate[0];
         ops.check = ops_check;
         ops.api_socket = ops.configure = ops.boot = ops_nothing;
@@ -112,8 +154,11 @@ static inline void vm_host_main(int listen_fd, void *userdata) {
             images_new(context->store, context->state_dir, &context->images, NULL) < 0 ||
             kernels_new(context->store, context->state_dir, &context->kernels, NULL) < 0 ||
             vms_new(context, &context->vms, NULL) < 0 ||
-            varlink_server_new(&config, &server) < 0 ||
-            varlink_listener_new(context->event, server, listen_fd, &listening, &listener) < 0)
+            varlink_server_new(&config, &listening.server) < 0)
+                _exit(1);
+        n_kept = vm_host_kept(host, &kept);
+        if (recovery_new(context, kept, n_kept, vm_host_recovered, &listening,
+                         &context->recovery) < 0)
                 _exit(1);
         (void) sd_event_loop(context->event);
         _exit(1);
@@ -179,6 +224,7 @@ static inline int host_setup(void **state) {
         assert_int_equal(mkdirat(host->dir_fd, "kernels", 0700), 0);
         assert_int_equal(mkdirat(host->dir_fd, "vms", 0700), 0);
         assert_int_equal(pipe2(host->gate, O_CLOEXEC), 0);
+        host->console[0] = host->console[1] = -1;
         host->n_threads = 2;
         host_fill_store(host);
         host_start_root(host, false);
@@ -196,6 +242,8 @@ static inline int host_teardown(void **state) {
         process_stop(host->guest);
         close_fd(host->gate[0]);
         close_fd(host->gate[1]);
+        close_fd(host->console[0]);
+        close_fd(host->console[1]);
         close_fd(host->dir_fd);
         remove_tree(host->directory);
         error_clear(&host->error);
@@ -207,8 +255,17 @@ static inline void host_open_gate(const VmHost *host) {
         assert_int_equal(write(host->gate[1], "!", 1), 1);
 }
 
+static inline void host_write(const VmHost *host, const char *file, const char *text) {
+        assert_int_equal(io_write_file_atomic(host->dir_fd, file, text, strlen(text), 0600), 0);
+}
+
 static inline void host_let_fail(const VmHost *host, const char *verb) {
-        assert_int_equal(io_write_file_atomic(host->dir_fd, "fails", verb, strlen(verb), 0600), 0);
+        host_write(host, "fails", verb);
+}
+
+/* The helper does not answer that verb until it is told otherwise. */
+static inline void host_hold(const VmHost *host, const char *verb) {
+        host_write(host, "holds", verb);
 }
 
 static inline VarlinkClient *host_connect(const VmHost *host) {
@@ -237,6 +294,18 @@ static inline void host_create(VmHost *host, const char *name) {
 
         (void) snprintf(copy, sizeof(copy), "%s", name);
         assert_int_equal(host_call(host, &interface_vm, "Create", &in, &info, NULL), 0);
+        schema_clear(&vm_info_schema, &info);
+}
+
+/* Its id, and so the directory of its disks. */
+static inline void host_id(VmHost *host, const char *name, char ret[VM_ID_LENGTH + 1]) {
+        char copy[64];
+        const VmRef ref = {.vm = copy};
+        VmInfo info;
+
+        (void) snprintf(copy, sizeof(copy), "%s", name);
+        assert_int_equal(host_call(host, &interface_vm, "Show", &ref, &info, NULL), 0);
+        (void) snprintf(ret, VM_ID_LENGTH + 1, "%s", info.id);
         schema_clear(&vm_info_schema, &info);
 }
 
