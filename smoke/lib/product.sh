@@ -1,27 +1,31 @@
 # shellcheck shell=bash
 # The product's files: from a build to a host, and its install there.
 
-# product_payload FILE makes a tar of what `make install` places.
-product_payload() {
-        local tree=${BANGER_DESTDIR:-}
+# product_payload FILE makes a tar of what `make install` places. What it builds on the way goes
+# with it, however it ends.
+product_payload() (
+        tree=${BANGER_DESTDIR:-}
         if [[ -z $tree ]]; then
-                tree=$(mktemp -d "${TMPDIR:-/tmp}/banger-tree.XXXXXX")
-                product_build "$tree" || die "cannot build and install the product"
+                made=$(mktemp -d "${TMPDIR:-/tmp}/banger-build.XXXXXX") || exit
+                trap 'rm -rf "$made"' EXIT
+                trap 'exit 130' INT
+                trap 'exit 143' TERM
+                tree=$made/tree
+                product_build "$made/build" "$tree" || die "cannot build and install the product"
         fi
         [[ -d $tree ]] || die "no directory $tree"
         tar -C "$tree" --owner=0 --group=0 --numeric-owner -cf "$1" .
-        [[ -n ${BANGER_DESTDIR:-} ]] || rm -rf "$tree"
-}
+)
 
-# product_build TREE installs from $BANGER_BUILD, or from a build made here.
+# product_build BUILD TREE installs into TREE from $BANGER_BUILD, or from a build made in BUILD.
 product_build() {
         local build=${BANGER_BUILD:-}
         if [[ -z $build ]]; then
-                build=$(mktemp -d "${TMPDIR:-/tmp}/banger-build.XXXXXX")
+                build=$1
+                mkdir "$build" || return
                 (cd "$build" && "$SMOKE/../configure" --prefix=/usr && make -j "$(nproc)") >&2 || return
         fi
-        make --silent -C "$build" install DESTDIR="$1" >&2 || return
-        [[ -n ${BANGER_BUILD:-} ]] || rm -rf "$build"
+        make --silent -C "$build" install DESTDIR="$2" >&2
 }
 
 # product_place DIR unpacks the second disk in the host, as a package would.
