@@ -32,6 +32,15 @@ product_build() {
 product_place() {
         login_root "$1" 'tar -C / --keep-directory-symlink --no-overwrite-dir -xf /dev/vdb &&
                 systemctl daemon-reload && udevadm control --reload'
+        [[ ${BANGER_SANITIZERS:-no} == no ]] || product_sanitize "$1"
+}
+
+# product_sanitize DIR: a sandbox keeps LeakSanitizer from attaching, and the limit of core files from
+# being set.
+product_sanitize() {
+        login_root "$1" 'mkdir -p /etc/systemd/system.conf.d &&
+                printf "[Manager]\nDefaultEnvironment=ASAN_OPTIONS=detect_leaks=0:disable_coredump=0 UBSAN_OPTIONS=print_stacktrace=1\n" \
+                        >/etc/systemd/system.conf.d/sanitizers.conf && systemctl daemon-reexec'
 }
 
 # product_install DIR is the one thing that needs sudo.

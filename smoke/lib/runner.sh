@@ -181,6 +181,7 @@ host_repair() {
 scenario_attempt() {
         local name=${1##*/} dir=$RUN_DIR/${1##*/} deadline began status=0 calls
         deadline=$(scenario_header "$1" deadline 60)
+        [[ ${BANGER_SANITIZERS:-no} == no ]] || deadline=$((deadline * 4))
         mkdir -p "$dir"
         began=$(now_ms)
         HOST_DIR=$RUN_DIR/hosts/$2 SCENARIO_DIR=$dir PRIVILEGED=$(scenario_header "$1" privileged no) \
@@ -194,9 +195,21 @@ scenario_attempt() {
                 say "needed privilege: $calls" >"$dir/why"
                 status=1
         fi
+        if ((status == 0)) && [[ ${BANGER_SANITIZERS:-no} != no ]] && sanitizer_reports "$2" "$dir"; then
+                say "a sanitizer reports: $(grep -m1 -E "$SANITIZER_REPORT" "$dir/log" "$dir/reports.txt")" >"$dir/why"
+                status=1
+        fi
         ((status == 0)) || return 1
         say "ok $name $(seconds_since "$began")s"
         PASSED=$((PASSED + 1))
+}
+
+SANITIZER_REPORT='(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:'
+# sanitizer_reports HOST DIR: did one say something, in the log or since the last time in the journal?
+sanitizer_reports() {
+        LOGIN_TIMEOUT_S=60 login_root "$RUN_DIR/hosts/$1" "journalctl --no-pager -b --cursor-file=/run/smoke-cursor |
+                grep -A30 -E '$SANITIZER_REPORT'" >"$2/reports.txt" || true
+        grep -qE "$SANITIZER_REPORT" "$2/log" "$2/reports.txt"
 }
 
 # privilege_calls HOST prints, and forgets, what called sudo.
