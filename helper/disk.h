@@ -15,7 +15,8 @@ typedef struct DiskFiles {
 #define DISK_FILES_INIT ((DiskFiles) {.image_fd = -1, .cow_fd = -1})
 
 /* Opens images/IMAGE.ext4 and vms/VM/root.cow below the state directory; each must be a regular
- * file of `owner` with one name only. */
+ * file of `owner` with one name only. An empty root.cow becomes root's by it, and is taken as root's
+ * from then on. */
 int disk_open_files(const Host *host, const char *image, const VmId *vm, uid_t owner,
                     DiskFiles *ret, Error *reterr);
 void disk_close_files(DiskFiles *files);
