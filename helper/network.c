@@ -94,3 +94,8 @@ int handle_tap_delete(VarlinkCall *call, const void *parameters, void *userdata,
                 r = tap_remove(&vm, reterr);
         return r < 0 ? r : varlink_call_reply(call, NULL);
 }
+
+int handle_network_set(_unused_ VarlinkCall *call, _unused_ const void *parameters,
+                       _unused_ void *userdata, Error *reterr) {
+        return error_set(reterr, ERROR_UNAVAILABLE, EOPNOTSUPP, "the guests' network cannot be set");
+}
