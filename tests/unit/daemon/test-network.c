@@ -111,6 +111,7 @@ static void a_removal_that_fails_is_taken_back_and_can_be_repeated(void **state)
 
         assert_int_equal(put(fixture, web()), 0);
         write_file(fixture, "fails", "NetworkSet");
+        assert_true(network_remove(fixture->network, &web_id, NULL) < 0);
         assert_true(network_remove(fixture->network, &web_id, &fixture->error) < 0);
         assert_string_equal(fixture->error.message, "bangerd-root: NetworkSet does not work");
         write_file(fixture, "fails", "");
