@@ -63,6 +63,8 @@ static int create(const CommandContext *context, const VmRun *run, char *image, 
                 .kernel = run->kernel,
                 .vcpus = run->vcpus,
                 .memory_mib = run->memory_mib,
+                .nat = run->nat,
+                .publish = run->publish,
                 .ephemeral = run->remove,
         };
 

@@ -15,10 +15,11 @@
 static const Command *const commands[] = {
         &command_vm_create,      &command_vm_start,      &command_vm_stop,
         &command_vm_list,        &command_vm_run,        &command_vm_exec,
-        &command_image_import,   &command_image_list,    &command_kernel_import,
-        &command_kernel_list,    &command_events,        &command_status,
-        &command_version,        &command_api,           &command_system_install,
-        &command_system_restart, &command_system_status, &command_system_uninstall,
+        &command_forward_list,   &command_image_import,  &command_image_list,
+        &command_kernel_import,  &command_kernel_list,   &command_events,
+        &command_status,         &command_version,       &command_api,
+        &command_system_install, &command_system_restart, &command_system_status,
+        &command_system_uninstall,
 };
 
 static const Command *find_command(const Action *action) {

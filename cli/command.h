@@ -26,7 +26,8 @@ typedef struct Command {
 extern const Command command_version, command_status, command_api, command_system_install,
         command_system_restart, command_system_status, command_system_uninstall, command_vm_create, command_vm_start,
         command_vm_stop, command_vm_list, command_vm_run, command_vm_exec, command_image_import,
-        command_image_list, command_kernel_import, command_kernel_list, command_events;
+        command_image_list, command_kernel_import, command_kernel_list, command_events,
+        command_forward_list;
 
 /* Everything between argv and the exit status. words are argv without the program's name. */
 int command_main(CommandContext *context, char *const *words, size_t n_words);

@@ -51,6 +51,10 @@ static int scalar_text(const Field *field, const void *member, char **ret) {
                 text = strdup(*string);
                 break;
         case FIELD_STRINGS:
+                if (!*strings) {
+                        *ret = NULL;
+                        return 0;
+                }
                 text = join_strings(*strings);
                 break;
         case FIELD_ENUM:

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/api-forward.h"
 #include "common/api-image.h"
 #include "common/api-kernel.h"
 #include "common/api-operation.h"
@@ -13,6 +14,7 @@ const Schema schema_empty = {.name = "Empty"};
 
 const Interface *const action_interfaces[] = {
         &interface_vm,
+        &interface_forward,
         &interface_image,
         &interface_kernel,
         &interface_operation,

@@ -14,6 +14,7 @@ static const char *const inventory_kinds[] = {
         [INVENTORY_JAIL] = "jail",
         [INVENTORY_MOUNT] = "mount",
         [INVENTORY_SYSCTL] = "sysctl",
+        [INVENTORY_NFT] = "nft",
         NULL,
 };
 
@@ -399,6 +400,11 @@ static const Action root_actions[] = {
          .in = &root_vm_ref_schema,
          .out = &root_reaped_schema,
          .target = TARGET_VM},
+        {.method = "NetworkSet",
+         .summary = "Replace what guests may do on the network, and the ports that lead into them",
+         .in = &root_network_schema,
+         .out = &schema_empty,
+         .target = TARGET_HOST},
 };
 
 const Interface interface_root = {

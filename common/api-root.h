@@ -16,6 +16,7 @@ typedef enum InventoryKind {
         INVENTORY_JAIL,
         INVENTORY_MOUNT,
         INVENTORY_SYSCTL,
+        INVENTORY_NFT,
 } InventoryKind;
 
 typedef struct InventoryEntry {
@@ -97,12 +98,41 @@ typedef struct RootReaped {
         int64_t exit_status;
 } RootReaped;
 
+/* A guest that may use the bridge: its MAC, address and tap derive from id and slot. */
+typedef struct RootGuest {
+        char *vm;
+        int64_t slot;
+        bool nat; /* may leave by the host's address */
+} RootGuest;
+
+typedef enum RootProtocol {
+        ROOT_PROTOCOL_TCP,
+        ROOT_PROTOCOL_UDP,
+} RootProtocol;
+
+/* A port of this host that leads into a guest. */
+typedef struct RootForward {
+        char *vm;      /* among the guests */
+        int protocol;  /* RootProtocol */
+        char *address; /* of this host, IPv4 text; NULL: 127.0.0.1 */
+        int64_t host_port, guest_port; /* 1..65535 */
+} RootForward;
+
+/* The helper's cap of 64 KiB a request has room for all 253 guests and 500 forwards, and for more
+ * where these leave their address out. What does not fit is refused. */
+typedef struct RootNetwork {
+        Objects guests;   /* RootGuest */
+        Objects forwards; /* RootForward */
+} RootNetwork;
+
 extern const Schema root_pong_schema, inventory_schema, inventory_entry_schema, root_vm_schema,
         root_vm_ref_schema, root_disk_attach_schema, root_jail_make_schema, root_launch_schema,
-        root_sockets_schema, root_stop_schema, root_reaped_schema;
+        root_sockets_schema, root_stop_schema, root_reaped_schema, root_guest_schema,
+        root_forward_schema, root_network_schema;
 /* Ping, Inventory, BridgeEnsure(), BridgeRemove(), TapCreate(RootVm), TapDelete(RootVmRef),
  * DiskAttach(RootDiskAttach), DiskDetach(RootVmRef), JailMake(RootJailMake), JailRemove(RootVmRef),
- * Launch(RootLaunch), Sockets(RootSockets), Stop(RootStop), Reap(RootVmRef) -> RootReaped. */
+ * Launch(RootLaunch), Sockets(RootSockets), Stop(RootStop), Reap(RootVmRef) -> RootReaped,
+ * NetworkSet(RootNetwork). */
 extern const Interface interface_root;
 /* What sits in the jail, seen from inside: given to Firecracker by bangerd. */
 #define JAIL_KERNEL "/vmlinux"

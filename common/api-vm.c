@@ -1,5 +1,6 @@
 #include "common/api-vm.h"
 
+#include "common/forward.h"
 #include "common/ident.h"
 
 /* vm_name_check() bounds names; an id is shorter. */
@@ -102,6 +103,16 @@ static const Field vm_info_fields[] = {
          .type = FIELD_BOOL,
          .offset = offsetof(VmInfo, ephemeral),
          .summary = "It is deleted as soon as it stops"},
+        {.name = "nat",
+         .type = FIELD_BOOL,
+         .offset = offsetof(VmInfo, nat),
+         .summary = "It reaches beyond the host, behind the host's address"},
+        {.name = "forwards",
+         .type = FIELD_STRINGS,
+         .offset = offsetof(VmInfo, forwards),
+         .max = FORWARDS_MAX,
+         .check = forward_check,
+         .summary = "Ports of the host that lead to it, as ADDRESS:HOSTPORT:GUESTPORT/PROTOCOL"},
 };
 
 const Schema vm_info_schema = {
@@ -157,11 +168,27 @@ const Schema vm_list_schema = {
          .option = "memory",                                                                      \
          .letter = 'm',                                                                           \
          .metavar = "SIZE",                                                                       \
-         .unit = UNIT_MIB}
+         .unit = UNIT_MIB},                                                                       \
+        {.name = "nat",                                                                           \
+         .type = FIELD_BOOL,                                                                      \
+         .offset = offsetof(VmCreate, nat),                                                       \
+         .summary = "Let it reach beyond the host",                                               \
+         .option = "nat"},                                                                        \
+        {.name = "publish",                                                                       \
+         .type = FIELD_STRINGS,                                                                   \
+         .offset = offsetof(VmCreate, publish),                                                   \
+         .max = FORWARDS_MAX,                                                                     \
+         .check = forward_check,                                                                  \
+         .summary = "Forward [ADDR:]HOSTPORT:GUESTPORT[/udp] to it, ADDR 127.0.0.1 if left out",  \
+         .option = "publish",                                                                     \
+         .letter = 'p',                                                                           \
+         .metavar = "FORWARD"}
 
 _Static_assert(offsetof(VmCreate, kernel) == offsetof(VmRun, kernel) &&
                        offsetof(VmCreate, vcpus) == offsetof(VmRun, vcpus) &&
-                       offsetof(VmCreate, memory_mib) == offsetof(VmRun, memory_mib),
+                       offsetof(VmCreate, memory_mib) == offsetof(VmRun, memory_mib) &&
+                       offsetof(VmCreate, nat) == offsetof(VmRun, nat) &&
+                       offsetof(VmCreate, publish) == offsetof(VmRun, publish),
                "VM_SHAPE_FIELDS has VmCreate's offsets");
 
 static const Field vm_create_fields[] = {
@@ -214,6 +241,39 @@ const Schema vm_ref_schema = {
         .size = sizeof(VmRef),
         .fields = vm_ref_fields,
         .n_fields = ELEMENTSOF(vm_ref_fields),
+};
+
+static const char *const switch_words[] = {
+        [VM_SWITCH_NO] = "no",
+        [VM_SWITCH_YES] = "yes",
+        NULL,
+};
+
+static const Field vm_set_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(VmSet, vm),
+         .required = true,
+         .min = 1,
+         .max = VM_REF_MAX,
+         .summary = "The VM's name or id",
+         .metavar = "VM",
+         .positional = true},
+        {.name = "nat",
+         .type = FIELD_ENUM,
+         .offset = offsetof(VmSet, nat),
+         .absent = VM_SWITCH_KEEP,
+         .values = switch_words,
+         .summary = "Let it reach beyond the host",
+         .option = "nat",
+         .metavar = "yes|no"},
+};
+
+const Schema vm_set_schema = {
+        .name = "VmSet",
+        .size = sizeof(VmSet),
+        .fields = vm_set_fields,
+        .n_fields = ELEMENTSOF(vm_set_fields),
 };
 
 static const Field vm_stop_fields[] = {
@@ -468,6 +528,12 @@ static const Action vm_actions[] = {
          .out = &schema_empty,
          .target = TARGET_VM,
          .flags = ACTION_DESTROYS},
+        {.method = "Set",
+         .words = "vm set",
+         .summary = "Change what a VM may do, at once and from then on",
+         .in = &vm_set_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
         {.method = "List",
          .words = "vm list",
          .summary = "List all VMs",

@@ -38,6 +38,8 @@ typedef struct VmInfo {
         int64_t created_s;  /* seconds since the epoch */
         int64_t started_s;  /* 0: not running */
         bool ephemeral;     /* deleted as soon as it stops */
+        bool nat;           /* reaches beyond the host */
+        char **forwards;    /* ports of the host that lead to it: forward.h */
 } VmInfo;
 
 typedef struct VmList {
@@ -47,6 +49,8 @@ typedef struct VmList {
 typedef struct VmCreate {
         char *kernel;  /* NULL: the default kernel */
         int64_t vcpus, memory_mib;
+        bool nat;
+        char **publish; /* forward.h */
         char *name;    /* NULL: made from the image's name and the id */
         char *image;
         bool ephemeral;
@@ -55,6 +59,17 @@ typedef struct VmCreate {
 typedef struct VmRef {
         char *vm; /* name or id */
 } VmRef;
+
+typedef enum VmSwitch {
+        VM_SWITCH_KEEP = -1, /* as it is */
+        VM_SWITCH_NO,
+        VM_SWITCH_YES,
+} VmSwitch;
+
+typedef struct VmSet {
+        char *vm;
+        int nat; /* VmSwitch */
+} VmSet;
 
 typedef struct VmStop {
         char *vm;
@@ -89,6 +104,8 @@ typedef struct VmConnect {
 typedef struct VmRun {
         char *kernel;  /* it begins as VmCreate does: api-vm.c */
         int64_t vcpus, memory_mib;
+        bool nat;
+        char **publish;
         char *image, *name;
         bool remove, detach, now;
         char **command;
@@ -103,10 +120,10 @@ typedef struct VmExec {
 } VmExec;
 
 extern const Schema vm_info_schema, vm_list_schema, vm_create_schema, vm_ref_schema, vm_stop_schema,
-        vm_delete_schema, vm_progress_schema, vm_connect_schema, vm_run_schema, vm_exec_schema;
+        vm_delete_schema, vm_progress_schema, vm_connect_schema, vm_run_schema, vm_exec_schema, vm_set_schema;
 /* Create(VmCreate) -> VmInfo "vm create"; Start(VmRef) -> VmProgress, streams, "vm start";
  * Stop(VmStop) -> VmProgress, streams, "vm stop"; Delete(VmDelete) -> {} destroys "vm delete";
- * List() -> VmList "vm list"; Show(VmRef) -> VmInfo "vm show"; Connect(VmConnect) -> {} no words;
+ * Set(VmSet) -> {} "vm set"; List() -> VmList "vm list"; Show(VmRef) -> VmInfo "vm show"; Connect(VmConnect) -> {} no words;
  * local: "vm run", "vm exec". */
 extern const Interface interface_vm;
 extern const char *const vm_state_names[]; /* by VmState, NULL-terminated */

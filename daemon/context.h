@@ -9,6 +9,7 @@
 #include "daemon/image.h"
 #include "daemon/kernel.h"
 #include "daemon/load.h"
+#include "daemon/network.h"
 #include "daemon/operation.h"
 #include "daemon/pool.h"
 #include "daemon/store.h"
@@ -35,6 +36,7 @@ typedef struct DaemonContext {
         Operations *operations;
         Images *images;
         Kernels *kernels;
+        Network *network; /* of the guests that run */
         Vms *vms;
         Recovery *recovery; /* NULL in tests without one */
 } DaemonContext;

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/api-forward.h"
 #include "common/api-image.h"
 #include "common/api-kernel.h"
 #include "common/api-operation.h"
 #include "common/api-system.h"
 #include "common/api-vm.h"
 #include "common/log.h"
+#include "daemon/forward-varlink.h"
 #include "daemon/image-varlink.h"
 #include "daemon/kernel-varlink.h"
 #include "daemon/operation-varlink.h"
@@ -18,8 +20,8 @@
 #include "daemon/vm-varlink.h"
 
 const Interface *const daemon_interfaces[] = {
-        &interface_system, &interface_vm, &interface_image, &interface_kernel, &interface_operation,
-        &interface_event,  NULL,
+        &interface_system, &interface_vm,        &interface_forward, &interface_image,
+        &interface_kernel, &interface_operation, &interface_event,   NULL,
 };
 
 static const VarlinkMethod own_methods[] = {
@@ -29,6 +31,7 @@ static const VarlinkMethod own_methods[] = {
         {"io.banger.VM.Start", vm_handle_start, 0},
         {"io.banger.VM.Stop", vm_handle_stop, 0},
         {"io.banger.VM.Delete", vm_handle_delete, 0},
+        {"io.banger.VM.Set", vm_handle_set, 0},
         {"io.banger.VM.List", vm_handle_list, 0},
         {"io.banger.VM.Show", vm_handle_show, 0},
         {"io.banger.VM.Connect", vm_handle_connect, 0},
@@ -41,7 +44,8 @@ int daemon_methods_make(VarlinkMethod **ret, size_t *ret_n) {
         size_t n = ELEMENTSOF(own_methods);
         VarlinkMethod *methods;
 
-        methods = calloc(n + image_n_methods + kernel_n_methods, sizeof(*methods));
+        methods = calloc(n + image_n_methods + kernel_n_methods + forward_n_methods,
+                         sizeof(*methods));
         if (!methods)
                 return -ENOMEM;
         memcpy(methods, own_methods, sizeof(own_methods));
@@ -49,6 +53,8 @@ int daemon_methods_make(VarlinkMethod **ret, size_t *ret_n) {
         n += image_n_methods;
         memcpy(&methods[n], kernel_methods, kernel_n_methods * sizeof(*methods));
         n += kernel_n_methods;
+        memcpy(&methods[n], forward_methods, forward_n_methods * sizeof(*methods));
+        n += forward_n_methods;
         *ret = methods;
         *ret_n = n;
         return 0;

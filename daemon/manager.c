@@ -218,6 +218,8 @@ static int manager_load(Manager *manager, Error *reterr) {
                 r = event_bus_new(&context->events);
         if (r >= 0)
                 r = operations_new(context->events, &context->operations);
+        if (r >= 0)
+                r = network_new(context->root_socket, &context->network);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start");
         r = store_open(db, &context->store, reterr);
@@ -300,6 +302,7 @@ Manager *manager_free(Manager *manager) {
         recovery_free(manager->context.recovery);
         varlink_server_free(manager->server);
         vms_free(manager->context.vms);
+        network_free(manager->context.network);
         images_free(manager->context.images);
         kernels_free(manager->context.kernels);
         operations_free(manager->context.operations);

@@ -37,7 +37,15 @@ static const char version_2[] =
         "ALTER TABLE vms ADD COLUMN boot_id TEXT;"
         "ALTER TABLE vms ADD COLUMN started_s INTEGER NOT NULL DEFAULT 0;";
 
-const char *const store_migrations[] = {version_1, version_2};
+/* The network: none beyond the host for what was made before. */
+static const char version_3[] =
+        "ALTER TABLE vms ADD COLUMN nat INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE forwards ("
+        "  vm TEXT NOT NULL REFERENCES vms ON DELETE CASCADE, place INTEGER NOT NULL,"
+        "  protocol INTEGER NOT NULL, address TEXT NOT NULL, host_port INTEGER NOT NULL,"
+        "  guest_port INTEGER NOT NULL, PRIMARY KEY (vm, place)) STRICT;";
+
+const char *const store_migrations[] = {version_1, version_2, version_3};
 const size_t store_n_migrations = ELEMENTSOF(store_migrations);
 
 static int take_integer(const DatabaseRow *row, void *userdata) {

@@ -67,14 +67,27 @@ static VmRemains find_remains(const Recovery *recovery, const VmId *id) {
         return remains;
 }
 
+/* The first time all of them; then those of which nothing is known yet. */
+static bool is_concerned(const Recovery *recovery, const Vm *vm) {
+        return recovery->done || (vm->unsure && !vm->operation);
+}
+
+/* All that run, before anything else changes the network's set: what is not in it loses its. */
+static void fill_one(Vm *vm, void *userdata) {
+        const Recovery *recovery = userdata;
+        VmRemains remains = find_remains(recovery, &vm->record.id);
+
+        if (is_concerned(recovery, vm) && vm_runs_on(vm, &remains))
+                vm_fill_network(vm);
+}
+
 static void recover_one(Vm *vm, void *userdata) {
         Recovery *recovery = userdata;
         VmRemains remains = find_remains(recovery, &vm->record.id);
         int fds[_KEEP_ROLE_MAX] = {};
         bool kept;
 
-        /* The first time all of them; then those of which nothing is known yet. */
-        if (!recovery->done && (!vm->unsure || vm->operation))
+        if (!is_concerned(recovery, vm))
                 return;
         kept = find_kept(recovery, &vm->record.id, fds);
         vm_recover(vm, &remains, kept, fds);
@@ -107,6 +120,7 @@ static void remove_orphan(const Recovery *recovery, const VmId *id) {
         start_init(&orphan->start);
         orphan->start.id = *id;
         orphan->start.root_socket = recovery->context->root_socket;
+        orphan->start.network = recovery->context->network;
         if (pool_submit(recovery->context->pool, &(PoolJob) {orphan_run, orphan_done, orphan}) < 0)
                 free(orphan);
 }
@@ -153,6 +167,41 @@ static void drop_kept(Recovery *recovery) {
         recovery->n_kept = 0;
 }
 
+typedef struct NetworkJob {
+        Recovery *recovery;
+        Error error;
+} NetworkJob;
+
+static int network_run(void *userdata) {
+        NetworkJob *job = userdata;
+
+        return network_apply(job->recovery->context->network, &job->error);
+}
+
+static void network_done(int r, void *userdata) {
+        NetworkJob *job = userdata;
+
+        if (r < 0 && r != -ECANCELED) {
+                log_error(LOG_WARNING, NULL, &job->error, "cannot set the network of the VMs yet");
+                recovery_again(job->recovery);
+        }
+        error_clear(&job->error);
+        free(job);
+}
+
+/* Once for all that run; what has stopped meanwhile is gone from the kernel by that. */
+static void apply_network(Recovery *recovery) {
+        NetworkJob *job = calloc(1, sizeof(*job));
+
+        if (job)
+                job->recovery = recovery;
+        if (!job || pool_submit(recovery->context->pool,
+                                &(PoolJob) {network_run, network_done, job}) < 0) {
+                free(job);
+                recovery->again = true;
+        }
+}
+
 static int inventory_run(void *userdata) {
         Recovery *recovery = userdata;
 
@@ -169,7 +218,9 @@ static void inventory_done(int r, void *userdata) {
         if (r == -ECANCELED)
                 return;
         if (r >= 0) {
+                vms_for_each(recovery->context->vms, fill_one, recovery);
                 vms_for_each(recovery->context->vms, recover_one, recovery);
+                apply_network(recovery);
                 remove_orphans(recovery);
                 drop_kept(recovery);
         } else {

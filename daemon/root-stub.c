@@ -106,6 +106,11 @@ int root_tap_delete(const char *socket, uint64_t deadline_usec, const RootVmRef 
         return root_do(socket, "TapDelete", vm, NULL, deadline_usec, reterr);
 }
 
+int root_network_set(const char *socket, uint64_t deadline_usec, const RootNetwork *network,
+                     Error *reterr) {
+        return root_do(socket, "NetworkSet", network, NULL, deadline_usec, reterr);
+}
+
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,
                      Error *reterr) {
         return root_do(socket, "DiskAttach", disk, NULL, deadline_usec, reterr);

@@ -14,6 +14,9 @@ int root_bridge_ensure(const char *socket, uint64_t deadline_usec, Error *reterr
 int root_bridge_remove(const char *socket, uint64_t deadline_usec, Error *reterr);
 int root_tap_create(const char *socket, uint64_t deadline_usec, const RootVm *vm, Error *reterr);
 int root_tap_delete(const char *socket, uint64_t deadline_usec, const RootVmRef *vm, Error *reterr);
+/* All guests that run and what leads to them, in place of what there was. */
+int root_network_set(const char *socket, uint64_t deadline_usec, const RootNetwork *network,
+                     Error *reterr);
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,
                      Error *reterr);
 int root_disk_detach(const char *socket, uint64_t deadline_usec, const RootVmRef *vm,

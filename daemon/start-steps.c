@@ -86,6 +86,14 @@ static int tap_delete(Start *start, Error *reterr) {
         return root_tap_delete(start->root_socket, helper_deadline(), &vm, reterr);
 }
 
+static int put_guest(Start *start, Error *reterr) {
+        return network_put(start->network, &start->guest, reterr);
+}
+
+static int remove_guest(Start *start, Error *reterr) {
+        return network_remove(start->network, &start->id, reterr);
+}
+
 static int jail_make(Start *start, Error *reterr) {
         const RootJailMake jail = {
                 .vm = start->id.text,
@@ -276,6 +284,8 @@ const StartOps start_ops = {
         .bridge_ensure = bridge_ensure,
         .tap_create = tap_create,
         .tap_delete = tap_delete,
+        .network_put = put_guest,
+        .network_remove = remove_guest,
         .jail_make = jail_make,
         .jail_remove = jail_remove,
         .open_console = open_console,

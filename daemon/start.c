@@ -23,12 +23,20 @@ static int undo_disk(Start *start, Error *reterr) {
 static int run_tap(Start *start, Error *reterr) {
         int r = start->ops->bridge_ensure(start, reterr);
 
-        return r < 0 ? r : start->ops->tap_create(start, reterr);
+        if (r >= 0)
+                r = start->ops->tap_create(start, reterr);
+        /* Before it boots: there is no time at which a guest may do what is not for it. */
+        return r < 0 ? r : start->ops->network_put(start, reterr);
 }
 
 /* The bridge stays: others are on it, or will be. */
 static int undo_tap(Start *start, Error *reterr) {
-        return start->ops->tap_delete(start, reterr);
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r = start->ops->tap_delete(start, reterr);
+        /* Then: with the last guest and its tap all rules go. */
+        int remove_r = start->ops->network_remove(start, &error);
+
+        return error_join(reterr, r, &error, remove_r);
 }
 
 static int run_jail(Start *start, Error *reterr) {
@@ -123,6 +131,7 @@ void start_clear(Start *start) {
         free(start->name);
         free(start->others);
         free(start->others_bytes);
+        network_guest_clear(&start->guest);
         start_init(start);
 }
 

@@ -1,9 +1,11 @@
 #pragma once
-/* A start as a table of steps, each with its undo; and the clean-up of a VM, which is all the undos.
- * Runs in a thread of the pool and shares nothing with the loop but the operation and the signal. */
+/* A start as a table of steps, each with its undo; and the clean-up of a VM, which is all the
+ * undos. Runs in a thread of the pool and shares nothing with the loop but the operation, the signal
+ * and the network. */
 
 #include "common/api-root.h"
 #include "common/ident.h"
+#include "daemon/network.h"
 #include "daemon/operation.h"
 #include "daemon/vm-signal.h"
 
@@ -33,6 +35,8 @@ struct StartOps {
         int (*bridge_ensure)(Start *start, Error *reterr);
         int (*tap_create)(Start *start, Error *reterr);
         int (*tap_delete)(Start *start, Error *reterr);
+        int (*network_put)(Start *start, Error *reterr);
+        int (*network_remove)(Start *start, Error *reterr);
         int (*jail_make)(Start *start, Error *reterr);
         int (*jail_remove)(Start *start, Error *reterr);
         int (*open_console)(Start *start, Error *reterr);
@@ -67,6 +71,8 @@ struct Start {
         unsigned slot;
         int64_t vcpus, memory_mib, image_bytes;
         bool has_modules;
+        NetworkGuest guest;                  /* what it is to reach, and who it */
+        Network *network;                    /* of the context */
         const char *root_socket, *state_dir; /* of the context: constant */
         const char *firecracker;             /* its path in banger.conf; NULL: look for it */
         VmId *others;                        /* the VMs that run besides it */

@@ -13,6 +13,7 @@ void vm_record_clear(VmRecord *record) {
         free(record->name);
         free(record->reason);
         free(record->boot_id);
+        forwards_clear(&record->forwards);
         *record = (VmRecord) {.name = NULL};
 }
 
@@ -31,8 +32,10 @@ int vm_record_copy(const VmRecord *record, VmRecord *ret) {
         VmRecord copy = *record;
 
         copy.name = copy.reason = copy.boot_id = NULL;
+        copy.forwards = (Forwards) {.items = NULL};
         if (!copy_text(record->name, &copy.name) || !copy_text(record->reason, &copy.reason) ||
-            !copy_text(record->boot_id, &copy.boot_id)) {
+            !copy_text(record->boot_id, &copy.boot_id) ||
+            forwards_copy(&record->forwards, &copy.forwards) < 0) {
                 vm_record_clear(&copy);
                 return -ENOMEM;
         }

@@ -59,6 +59,12 @@ static int records_add(const DatabaseRow *row, void *userdata) {
         return r;
 }
 
+static void records_free(const Records *records, void (*clear)(void *record)) {
+        for (size_t i = 0; i < records->n; i++)
+                clear(records->items + i * records->size);
+        free(records->items);
+}
+
 /* The records of one table; clear is for those read before a failure. */
 static int load(Store *store, const char *sql, Records *records, void (*clear)(void *record),
                 Error *reterr) {
@@ -66,9 +72,7 @@ static int load(Store *store, const char *sql, Records *records, void (*clear)(v
 
         if (r >= 0)
                 return 0;
-        for (size_t i = 0; i < records->n; i++)
-                clear(records->items + i * records->size);
-        free(records->items);
+        records_free(records, clear);
         if (reterr && reterr->kind == ERROR_NONE)
                 (void) error_set(reterr, ERROR_FAILED, -r, "%s",
                                  r == -ENOMEM ? "out of memory" : "it holds what is no id");
@@ -94,6 +98,7 @@ static int read_vm(const DatabaseRow *row, void *record) {
                 .ephemeral = database_row_integer(row, 8) != 0,
                 .broken = database_row_integer(row, 9) != 0,
                 .started_s = database_row_integer(row, 13),
+                .nat = database_row_integer(row, 14) != 0,
         };
 
         if (read_id(row, 0, &vm.id) < 0 || read_id(row, 2, &vm.image) < 0 ||
@@ -166,11 +171,17 @@ int store_load_vms(Store *store, VmRecord **ret, size_t *ret_n, Error *reterr) {
         Records records = {.size = sizeof(VmRecord), .read = read_vm};
         int r = load(store,
                      "SELECT id, name, image, kernel, vcpus, memory_mib, last_slot, created_s,"
-                     " ephemeral, broken, reason, intent, boot_id, started_s FROM vms ORDER BY name",
+                     " ephemeral, broken, reason, intent, boot_id, started_s, nat FROM vms"
+                     " ORDER BY name",
                      &records, clear_vm, reterr);
 
         if (r < 0)
                 return r;
+        r = store_load_forwards(store, (void *) records.items, records.n, reterr);
+        if (r < 0) {
+                records_free(&records, clear_vm);
+                return error_prepend(reterr, r, "cannot read the store");
+        }
         *ret = (void *) records.items;
         *ret_n = records.n;
         return 0;
@@ -217,7 +228,7 @@ static int put(Store *store, const char *sql, const DatabaseValue *values, size_
         return r < 0 ? error_prepend(reterr, r, "cannot store %s \"%s\"", what, name) : 0;
 }
 
-int store_put_vm(Store *store, const VmRecord *record, Error *reterr) {
+static int put_vm(Store *store, const VmRecord *record, Error *reterr) {
         const DatabaseValue values[] = {
                 database_text(record->id.text),       database_text(record->name),
                 database_text(record->image.text),    database_text(record->kernel.text),
@@ -226,22 +237,31 @@ int store_put_vm(Store *store, const VmRecord *record, Error *reterr) {
                 database_integer(record->ephemeral),  database_integer(record->broken),
                 database_text(record->reason),        database_integer(record->intent),
                 database_text(record->boot_id),       database_integer(record->started_s),
+                database_integer(record->nat),
         };
         int r = put(store,
                     "INSERT INTO vms (id, name, image, kernel, vcpus, memory_mib, last_slot,"
-                    " created_s, ephemeral, broken, reason, intent, boot_id, started_s)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+                    " created_s, ephemeral, broken, reason, intent, boot_id, started_s, nat)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
                     " ON CONFLICT (id) DO UPDATE SET name = ?2, image = ?3, kernel = ?4, vcpus = ?5,"
                     " memory_mib = ?6, last_slot = ?7, created_s = ?8, ephemeral = ?9, broken = ?10,"
                     " reason = ?11, intent = ?12, boot_id = ?13,"
-                    " started_s = ?14",
+                    " started_s = ?14, nat = ?15",
                     values, ELEMENTSOF(values), "vm", record->name, reterr);
 
         if (r == -EBUSY)
                 return error_set(reterr, ERROR_NOT_FOUND, ENOENT,
                                  "cannot store vm \"%s\": its image or kernel is gone",
                                  record->name);
-        return r;
+        return r < 0 ? r : store_put_forwards(store, &record->id, &record->forwards, reterr);
+}
+
+int store_put_vm(Store *store, const VmRecord *record, Error *reterr) {
+        int r = database_begin(store->database, reterr);
+
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot store vm \"%s\"", record->name);
+        return database_end(store->database, put_vm(store, record, reterr), reterr);
 }
 
 int store_put_image(Store *store, const ImageRecord *record, Error *reterr) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/forward.h"
 #include "common/ident.h"
 
 typedef struct Store Store;
@@ -51,6 +52,8 @@ typedef struct VmRecord {
         VmIntent intent;
         char *boot_id;      /* of the host's boot that it was started in; NULL: it is stopped */
         int64_t started_s;  /* when that was */
+        bool nat;           /* may reach beyond the host */
+        Forwards forwards;  /* ports of the host that lead to it */
 } VmRecord;
 
 void vm_record_clear(VmRecord *record);

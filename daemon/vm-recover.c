@@ -198,6 +198,10 @@ static int clean_up_lost(Vm *vm, bool kept, int fds[_KEEP_ROLE_MAX], Error *rete
         return vm_clean_up(vm, reason, reterr);
 }
 
+bool vm_runs_on(const Vm *vm, const VmRemains *remains) {
+        return remains->active && vm->record.intent != VM_INTENT_START;
+}
+
 void vm_recover(Vm *vm, const VmRemains *remains, bool kept, int fds[_KEEP_ROLE_MAX]) {
         const VmRecord *record = &vm->record;
         const LogField fields[] = {{"BANGER_VM", record->id.text}, {}};
@@ -210,7 +214,7 @@ void vm_recover(Vm *vm, const VmRemains *remains, bool kept, int fds[_KEEP_ROLE_
                 return;
         }
         vm->slot = (unsigned) record->last_slot;
-        if (remains->active && record->intent != VM_INTENT_START) {
+        if (vm_runs_on(vm, remains)) {
                 if (take_over(vm, kept, fds) >= 0)
                         return;
                 vm_release(vm);
@@ -229,6 +233,7 @@ void vm_set_unsure(Vm *vm, const char *why) {
         vm->unsure = true;
         vm->unit_ended = false;
         vm->slot = (unsigned) vm->record.last_slot;
+        vm_fill_network(vm);
         vm_set_state(vm, VM_BROKEN);
         vm_set_reason(vm, reason);
         vm_changed(vm);

@@ -327,6 +327,9 @@ int vm_prepare(const Vm *vm, Start *ret, Error *reterr) {
         ret->firecracker = context->config.firecracker;
         ret->operation = vm->operation;
         ret->signal = vm->signal;
+        ret->network = context->network;
+        if (vm_network_guest(vm, &ret->guest) < 0)
+                return error_set_errno(reterr, ENOMEM, "cannot prepare");
         ret->name = strdup(vm->record.name);
         return ret->name ? 0 : error_set_errno(reterr, ENOMEM, "cannot prepare");
 }

@@ -68,6 +68,33 @@ int vm_handle_delete(VarlinkCall *call, const void *parameters, void *userdata, 
         return vm_delete(vm, delete->force, call, reterr);
 }
 
+static int set_nothing(Error *reterr) {
+        int r = error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL, "nothing is to be set");
+
+        (void) error_set_field(reterr, r, "nat");
+        return error_set_hint(reterr, r, "run: banger vm set --help");
+}
+
+int vm_handle_set(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const DaemonContext *context = userdata;
+        const VmSet *set = parameters;
+        _cleanup_(forwards_clear) Forwards forwards = {};
+        Vm *vm;
+        int r;
+
+        r = vms_find(context->vms, set->vm, &vm, reterr);
+        if (r < 0)
+                return r;
+        if (set->nat == VM_SWITCH_KEEP)
+                return set_nothing(reterr);
+        if (vm_must_hold(vm))
+                return vm_hold(vm, call, vm_handle_set, parameters, reterr);
+        r = forwards_copy(&vm->record.forwards, &forwards);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot set the VM");
+        return vm_set_network(vm, set->nat == VM_SWITCH_YES, &forwards, call, reterr);
+}
+
 int vm_handle_list(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
                    Error *reterr) {
         const DaemonContext *context = userdata;

@@ -320,8 +320,9 @@ static int make_record(Vms *vms, const VmCreate *create, VmRecord *record, Error
         record->vcpus = create->vcpus;
         record->memory_mib = create->memory_mib;
         record->ephemeral = create->ephemeral;
+        record->nat = create->nat;
         record->created_s = (int64_t) (clock_realtime_usec() / USEC_PER_SEC);
-        return 0;
+        return vms_add_forwards(vms, create->publish, &record->forwards, reterr);
 }
 
 int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr) {
@@ -373,9 +374,12 @@ int vm_describe(const Vm *vm, VmInfo *ret) {
                 .created_s = record->created_s,
                 .started_s = vm->state == VM_RUNNING || vm->state == VM_STOPPING ? record->started_s : 0,
                 .ephemeral = record->ephemeral,
+                .nat = record->nat,
         };
         int r = info.id && info.name && info.image && info.kernel ? 0 : -ENOMEM;
 
+        if (r >= 0)
+                r = vm_describe_forwards(vm, &info.forwards);
         if (r >= 0 && vm->slot > 0)
                 r = vm_config_address(vm_slot_address(vm->slot, context->config.address,
                                                       context->config.prefix),

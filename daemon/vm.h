@@ -146,6 +146,20 @@ void vm_held_call(VmHeld *first_taken, DaemonContext *context);
 /* vm-delete.c */
 int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr);
 
+/* vm-network.c */
+int vm_network_guest(const Vm *vm, NetworkGuest *ret); /* a copy; -ENOMEM */
+/* It runs already: into the network's set. */
+void vm_fill_network(const Vm *vm);
+int vm_describe_forwards(const Vm *vm, char ***ret); /* -ENOMEM */
+/* Adds one of own's (NULL: of a VM that is to be made) to its forwards. ERROR_ALREADY_EXISTS when its
+ * port leads to a VM already. */
+int vms_add_forward(Vms *vms, const Vm *own, const char *text, Forwards *forwards, Error *reterr);
+/* Those of a VM that is to be made; texts may be NULL. */
+int vms_add_forwards(Vms *vms, char *const *texts, Forwards *forwards, Error *reterr);
+/* Stored, and at once where it runs; the call is answered when it is done. Takes the forwards, even
+ * on failure. */
+int vm_set_network(Vm *vm, bool nat, Forwards *forwards_taken, VarlinkCall *call, Error *reterr);
+
 /* vm-connect.c */
 int vm_connect(Vm *vm, const VmConnect *connect, VarlinkCall *call, Error *reterr);
 void vm_check_waiters(Vm *vm);
@@ -156,5 +170,7 @@ typedef struct VmRemains {
 } VmRemains;
 /* Takes over what runs, cleans up the rest. With kept, takes the descriptors. */
 void vm_recover(Vm *vm, const VmRemains *remains, bool kept, int fds[_KEEP_ROLE_MAX]);
+/* Is it one that the daemon takes over? */
+bool vm_runs_on(const Vm *vm, const VmRemains *remains);
 /* The helper could not tell: one that was started in this boot of the host is broken until it can. */
 void vm_set_unsure(Vm *vm, const char *why);

@@ -54,6 +54,7 @@ const VarlinkMethod root_methods[] = {
         {"io.banger.Root.Sockets", handle_sockets, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.Stop", handle_stop, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.Reap", handle_reap, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.NetworkSet", handle_network_set, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
 };
 const size_t root_n_methods = ELEMENTSOF(root_methods);
 

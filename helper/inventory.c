@@ -3,6 +3,7 @@
 
 #include "common/strings.h"
 #include "helper/devmapper.h"
+#include "helper/firewall.h"
 #include "helper/inventory.h"
 #include "helper/jails.h"
 #include "helper/links.h"
@@ -17,6 +18,7 @@ const InventorySource inventory_sources[] = {
         {"units", units_read},
         {"jails", jails_read},
         {"mounts", mounts_read},
+        {"nftables", firewall_read},
 };
 const size_t inventory_n_sources = ELEMENTSOF(inventory_sources);
 

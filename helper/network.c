@@ -6,6 +6,7 @@
 #include <sys/file.h>
 
 #include "common/api-root.h"
+#include "helper/firewall.h"
 #include "helper/session.h"
 #include "helper/units.h"
 
@@ -44,18 +45,31 @@ int handle_bridge_ensure(VarlinkCall *call, _unused_ const void *parameters, voi
         r = begin(session, &host, &lock, reterr);
         if (r >= 0)
                 r = bridge_ensure(&host, &session->settings, reterr);
+        if (r >= 0)
+                r = firewall_ensure(&session->settings, reterr);
         return r < 0 ? r : varlink_call_reply(call, NULL);
+}
+
+/* The tables outlive a bridge that is in use: they are what its guests are held by. */
+static int remove_all(const Host *host, const Config *settings, Error *reterr) {
+        _cleanup_error_ Error more = ERROR_INIT;
+        int r = bridge_remove(host, reterr);
+
+        if (r == -EBUSY)
+                return r;
+        return error_join(reterr, r, &more, firewall_remove(host, settings, &more));
 }
 
 int handle_bridge_remove(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
                          Error *reterr) {
         _cleanup_host_ Host host = HOST_INIT;
         _cleanup_close_ int lock = -1;
+        Session *session = userdata;
         int r;
 
-        r = begin(userdata, &host, &lock, reterr);
+        r = begin(session, &host, &lock, reterr);
         if (r >= 0)
-                r = bridge_remove(&host, reterr);
+                r = remove_all(&host, &session->settings, reterr);
         return r < 0 ? r : varlink_call_reply(call, NULL);
 }
 
@@ -72,6 +86,9 @@ int handle_tap_create(VarlinkCall *call, const void *parameters, void *userdata,
                 r = begin(session, &host, &lock, reterr);
         if (r >= 0)
                 r = units_refuse_active(&host, &vm, reterr);
+        /* Not one frame of it is to pass before NetworkSet lets it. */
+        if (r >= 0)
+                r = firewall_ensure(&session->settings, reterr);
         if (r >= 0)
                 r = tap_ensure(&host, &vm, vm_slot_uid((unsigned) request->slot),
                                session->settings.isolated, reterr);
@@ -92,5 +109,17 @@ int handle_tap_delete(VarlinkCall *call, const void *parameters, void *userdata,
                 r = units_refuse_active(&host, &vm, reterr);
         if (r >= 0)
                 r = tap_remove(&vm, reterr);
+        return r < 0 ? r : varlink_call_reply(call, NULL);
+}
+
+int handle_network_set(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        _cleanup_host_ Host host = HOST_INIT;
+        _cleanup_close_ int lock = -1;
+        Session *session = userdata;
+        int r;
+
+        r = begin(session, &host, &lock, reterr);
+        if (r >= 0)
+                r = firewall_set(&host, &session->settings, parameters, reterr);
         return r < 0 ? r : varlink_call_reply(call, NULL);
 }

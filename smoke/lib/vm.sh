@@ -11,7 +11,7 @@ sys.exit(sys.argv[1] not in [i["name"] for i in json.load(sys.stdin).get("images
 # image_tiny: a tree with only a static shell, imported as "tiny": no init, no sshd, no /etc.
 image_tiny() {
         image_known tiny || expect 0 owner 'rm -rf tree && mkdir -p tree/bin && cp /bin/busybox tree/bin/ &&
-                for name in sh cat dd dmesg echo env false halt head id kill ls md5sum mkdir ping poweroff printf pwd reboot sleep sync touch true uname wc; do
+                for name in sh arping cat dd dmesg echo env false grep halt head httpd id ip kill ls md5sum mkdir nc nslookup ping poweroff printf pwd reboot sleep sync touch true uname wc wget; do
                         ln -s busybox tree/bin/$name || exit
                 done && banger image import tiny tree && rm -rf tree'
 }
@@ -27,6 +27,7 @@ vm_leftovers() {
                 losetup -n -O NAME,BACK-FILE -l
                 dmsetup ls --noheadings 2>/dev/null | grep -v "No devices found"
                 find /var/lib/banger/jails -mindepth 2
+                nft list ruleset | grep -oE "(banger:|bgr-|vm-)[0-9a-f]{10}" | sort -u | sed "s/^/nft /"
                 systemctl list-units --all --plain --no-legend "banger-vm-*"
                 true'
 }

@@ -9,12 +9,14 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "common/api-forward.h"
 #include "common/api-image.h"
 #include "common/api-kernel.h"
 #include "common/api-operation.h"
 #include "common/api-vm.h"
 #include "common/clock.h"
 #include "common/exec-frame.h"
+#include "common/forward.h"
 #include "common/varlink-poll.h"
 #include "tests/unit/cli/fixture.h"
 
@@ -30,6 +32,7 @@ typedef struct ScriptStep {
         bool hangs;         /* says nothing until the client leaves */
         bool waits_for_cancel; /* VM.Start: the next step is its Operation.Cancel, elsewhere */
         const char *reason; /* VM.Stop, VM.List: of the VM */
+        const char *publish; /* VM.Create: it must ask for NAT and for this; NULL: for neither */
 } ScriptStep;
 
 typedef struct Script {
@@ -86,10 +89,16 @@ static inline int scripted_reply(Script *script, VarlinkCall *call, const Script
         VmProgress progress = {.operation = id, .stage = disk};
         VmList vms = {.vms = {.items = &vm, .n_items = 1}};
         ImageInfo images[2] = {{.id = id, .name = image}, {.id = id, .name = name}};
+        char address[] = "127.0.0.1";
+        ForwardInfo forward = {.vm = name, .protocol = FORWARD_UDP, .address = address,
+                               .host_port = 8080, .guest_port = 80, .active = true};
+        ForwardList forwards = {.forwards = {.items = &forward, .n_items = 1}};
         ImageList list = {.images = {.items = images, .n_items = step->n_images}};
 
         if (string_equal(step->method, "Image.List"))
                 return varlink_call_reply(call, &list);
+        if (string_equal(step->method, "Forward.List"))
+                return varlink_call_reply(call, &forwards);
         if (string_equal(step->method, "VM.Connect")) {
                 int r = varlink_call_push_fd(call, scripted_agent(script, step));
 
@@ -113,6 +122,11 @@ static inline int scripted_reply(Script *script, VarlinkCall *call, const Script
         return varlink_call_reply(call, &progress);
 }
 
+static inline bool scripted_network(const ScriptStep *step, const VmCreate *create) {
+        return create->nat == (step->publish != NULL) &&
+               string_equal(create->publish ? create->publish[0] : NULL, step->publish);
+}
+
 static inline int scripted_handle(VarlinkCall *call, const void *parameters, void *userdata,
                                   Error *reterr) {
         Script *script = userdata;
@@ -122,7 +136,8 @@ static inline int scripted_handle(VarlinkCall *call, const void *parameters, voi
         const VmProgress progress = {.operation = id, .stage = tap, .finished = true,
                                      .elapsed_us = 3000};
 
-        (void) parameters;
+        if (string_equal(method, "VM.Create") && !scripted_network(step, parameters))
+                script->wrong = true;
         if (!string_equal(step->method, method)) {
                 script->wrong = true;
                 return error_set(reterr, ERROR_FAILED, EIO, "%s is not in the script", method);
@@ -152,17 +167,22 @@ static inline void scripted_main(int listen_fd, Script *script) {
                 {"io.banger.VM.Start", scripted_handle, 0},
                 {"io.banger.VM.Stop", scripted_handle, 0},
                 {"io.banger.VM.Delete", scripted_handle, 0},
+                {"io.banger.VM.Set", scripted_handle, 0},
                 {"io.banger.VM.List", scripted_handle, 0},
                 {"io.banger.VM.Show", scripted_handle, 0},
                 {"io.banger.VM.Connect", scripted_handle, 0},
+                {"io.banger.Forward.Add", scripted_handle, 0},
+                {"io.banger.Forward.Remove", scripted_handle, 0},
+                {"io.banger.Forward.List", scripted_handle, 0},
                 {"io.banger.Image.Import", scripted_handle, 0},
                 {"io.banger.Image.List", scripted_handle, 0},
                 {"io.banger.Image.Delete", scripted_handle, 0},
                 {"io.banger.Operation.Cancel", scripted_handle, 0},
                 {"io.banger.Operation.List", scripted_handle, 0},
         };
-        static const Interface *const interfaces[] = {&interface_vm, &interface_image,
-                                                      &interface_operation, NULL};
+        static const Interface *const interfaces[] = {&interface_vm, &interface_forward,
+                                                      &interface_image, &interface_operation,
+                                                      NULL};
         const VarlinkServerConfig config = {
                 .vendor = "banger",
                 .product = "fake",

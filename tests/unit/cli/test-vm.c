@@ -299,6 +299,58 @@ static void created_is_the_name_alone(void **state) {
         ran_clear(&ran);
 }
 
+static void what_is_published_goes_into_the_creation(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create", .publish = "0.0.0.0:8080:80/udp"}, {.method = "VM.Start"}, {},
+        };
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "run", "-d", "-i", "debian",
+                                                            "--nat", "-p0.0.0.0:8080:80/udp", NULL});
+
+        assert_int_equal(ran.status, 0);
+        ran_clear(&ran);
+}
+
+static void a_port_that_is_none_is_a_usage_error(void **state) {
+        static const ScriptStep none[] = {{}};
+        Ran ran = run(*state, none, (const char *const[]) {"vm", "run", "-i", "debian", "-p",
+                                                           "80:http", NULL});
+
+        assert_int_equal(ran.status, 2);
+        assert_string_equal(ran.err, "banger: --publish: \"http\" is not a port (1..65535); "
+                                     "run: banger vm run --help\n");
+        ran_clear(&ran);
+}
+
+static void a_forward_without_a_guest_port_is_told_the_form(void **state) {
+        static const ScriptStep none[] = {{}};
+        Ran ran = run(*state, none,
+                      (const char *const[]) {"forward", "add", "web", "80", NULL});
+
+        assert_int_equal(ran.status, 2);
+        assert_non_null(strstr(ran.err, "[ADDRESS:]HOSTPORT:GUESTPORT[/tcp|/udp]"));
+        ran_clear(&ran);
+}
+
+static void forwards_are_listed_from_host_to_guest(void **state) {
+        static const ScriptStep steps[] = {{.method = "Forward.List"}, {}};
+        Ran ran = run(*state, steps, (const char *const[]) {"forward", "list", NULL});
+
+        assert_int_equal(ran.status, 0);
+        assert_string_equal(ran.out, "VM   HOST                GUEST   ACTIVE\n"
+                                     "web  127.0.0.1:8080/udp  80/udp  yes\n");
+        ran_clear(&ran);
+}
+
+static void what_a_vm_does_not_have_is_not_shown(void **state) {
+        static const ScriptStep steps[] = {{.method = "VM.Show"}, {}};
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "show", "web", NULL});
+
+        assert_int_equal(ran.status, 0);
+        assert_non_null(strstr(ran.out, "nat:"));
+        assert_null(strstr(ran.out, "forwards:"));
+        ran_clear(&ran);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(run_passes_the_status_of_the_command_through,
@@ -346,6 +398,16 @@ int main(void) {
                                                 temp_root_setup, temp_root_teardown),
                 cmocka_unit_test_setup_teardown(created_is_the_name_alone, temp_root_setup,
                                                 temp_root_teardown),
+                cmocka_unit_test_setup_teardown(what_is_published_goes_into_the_creation,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_port_that_is_none_is_a_usage_error,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_forward_without_a_guest_port_is_told_the_form,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(forwards_are_listed_from_host_to_guest,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(what_a_vm_does_not_have_is_not_shown,
+                                                temp_root_setup, temp_root_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

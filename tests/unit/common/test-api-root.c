@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "common/api-root.h"
+#include "common/ident.h"
 #include "common/strings.h"
+#include "common/varlink-wire.h"
 
 /* Decodes and drops. */
 static int decode(const Schema *schema, const char *text, Error *reterr) {
@@ -83,6 +85,59 @@ static void waits_are_bounded(_unused_ void **state) {
                        "timeout_ms");
 }
 
+static void a_network_is_taken_and_its_address_may_be_left_out(_unused_ void **state) {
+        assert_int_equal(decode(&root_network_schema, "{}", NULL), 0);
+        assert_int_equal(decode(&root_network_schema,
+                                "{\"guests\":[{\"vm\":\"0123456789\",\"slot\":1,\"nat\":true}],"
+                                "\"forwards\":[{\"vm\":\"0123456789\",\"protocol\":\"tcp\","
+                                "\"host_port\":8080,\"guest_port\":80}]}",
+                                NULL),
+                         0);
+}
+
+static void ports_and_addresses_of_a_forward_are_bounded(_unused_ void **state) {
+        static const char *const wrong[][2] = {
+                {"\"host_port\":0,\"guest_port\":80", "host_port"},
+                {"\"host_port\":65536,\"guest_port\":80", "host_port"},
+                {"\"host_port\":8080,\"guest_port\":0", "guest_port"},
+                {"\"host_port\":8080,\"guest_port\":65536", "guest_port"},
+                {"\"host_port\":8080,\"guest_port\":80,\"address\":\"localhost\"", "address"},
+                {"\"host_port\":8080,\"guest_port\":80,\"address\":\"127.1\"", "address"},
+                {"\"host_port\":8080,\"guest_port\":80,\"address\":\"1.2.3.4 }\"", "address"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                _cleanup_free_ char *text = string_format(
+                        "{\"vm\":\"0123456789\",\"protocol\":\"tcp\",%s}", wrong[i][0]);
+
+                assert_refused(&root_forward_schema, text, wrong[i][1]);
+        }
+        assert_refused(&root_forward_schema,
+                       "{\"vm\":\"0123456789\",\"protocol\":\"sctp\",\"host_port\":1,"
+                       "\"guest_port\":1}",
+                       "protocol");
+}
+
+/* What the daemon may count on (api-root.h). */
+static void every_guest_and_five_hundred_forwards_fit_into_a_request(_unused_ void **state) {
+        static char vm[] = "0123456789", address[] = "255.255.255.255";
+        RootGuest guests[VM_SLOT_MAX];
+        RootForward forwards[500];
+        const RootNetwork network = {{guests, ELEMENTSOF(guests)}, {forwards, ELEMENTSOF(forwards)}};
+        struct json_object *object = NULL;
+        size_t size;
+
+        for (size_t i = 0; i < ELEMENTSOF(guests); i++)
+                guests[i] = (RootGuest) {.vm = vm, .slot = 253, .nat = true};
+        for (size_t i = 0; i < ELEMENTSOF(forwards); i++)
+                forwards[i] = (RootForward) {.vm = vm, .address = address, .host_port = 65535,
+                                             .guest_port = 65535};
+        assert_int_equal(schema_encode(&root_network_schema, &network, &object), 0);
+        size = strlen(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+        json_object_put(object);
+        assert_in_range(size, 1, varlink_limits_helper.message_max - 256);
+}
+
 static void only_a_launch_takes_descriptors(_unused_ void **state) {
         for (size_t i = 0; i < interface_root.n_actions; i++) {
                 const Action *action = &interface_root.actions[i];
@@ -110,6 +165,9 @@ int main(void) {
                 cmocka_unit_test(what_is_no_id_never_becomes_a_path),
                 cmocka_unit_test(signals_are_those_of_the_list),
                 cmocka_unit_test(waits_are_bounded),
+                cmocka_unit_test(a_network_is_taken_and_its_address_may_be_left_out),
+                cmocka_unit_test(ports_and_addresses_of_a_forward_are_bounded),
+                cmocka_unit_test(every_guest_and_five_hundred_forwards_fit_into_a_request),
                 cmocka_unit_test(only_a_launch_takes_descriptors),
                 cmocka_unit_test(a_unit_that_is_not_there_is_told_in_one_word),
         };

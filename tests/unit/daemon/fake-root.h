@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/api-root.h"
+#include "common/forward.h"
 #include "common/ident.h"
 #include "common/io.h"
 #include "common/strings.h"
@@ -21,7 +22,7 @@ typedef struct FakeRoot {
         /* Where it works on VMs; NULL: those verbs are not implemented. Verbs whose names are in
          * the file "fails" there fail, those in "holds" wait until they are there no more; each
          * verb's name is appended to "calls"; "vsock" is the socket of every VM; the VM whose id is
-         * in "active" has a unit in the inventory. On SIGUSR1 the VMM ends that was launched last. */
+         * in "active" has a unit in the inventory; "network" is the set it was given last. On SIGUSR1 the VMM ends that was launched last. */
         const char *directory;
         size_t n_cut; /* so many connections are cut before an answer */
         bool bad_listener; /* of a jail: one that nobody can watch */
@@ -96,6 +97,30 @@ static inline int fake_inventory_of_vm(VarlinkCall *call, _unused_ const void *p
         return varlink_call_reply(call, &inventory);
 }
 
+/* Into the file "network", a line each; without a directory nobody wants to know. */
+static inline int fake_network_set(VarlinkCall *call, const void *parameters, void *userdata,
+                                   Error *reterr) {
+        const FakeRoot *fake = userdata;
+        const RootNetwork *network = parameters;
+        const RootGuest *guests = network->guests.items;
+        const RootForward *forwards = network->forwards.items;
+        _cleanup_close_ int fd = -1;
+        int r = fake->directory ? fake_enter(fake, "NetworkSet", reterr) : 0;
+
+        if (r < 0)
+                return r;
+        if (fake->directory)
+                fd = fake_open(fake, "network", O_WRONLY | O_TRUNC | O_CREAT);
+        for (size_t i = 0; i < network->guests.n_items; i++)
+                (void) dprintf(fd, "%s %d%s\n", guests[i].vm, (int) guests[i].slot,
+                               guests[i].nat ? " nat" : "");
+        for (size_t i = 0; i < network->forwards.n_items; i++)
+                (void) dprintf(fd, "%s %s:%d:%d/%s\n", forwards[i].vm, forwards[i].address,
+                               (int) forwards[i].host_port, (int) forwards[i].guest_port,
+                               forward_protocol_names[forwards[i].protocol]);
+        return varlink_call_reply(call, NULL);
+}
+
 /* What the last launch was given: while it is open, that VMM runs. */
 static inline int *fake_launched(void) {
         static int fds[2] = {-1, -1};
@@ -149,6 +174,8 @@ static inline VarlinkHandler fake_handler(const FakeRoot *fake, const char *verb
                 return fake_ping;
         if (strcmp(verb, "Inventory") == 0)
                 return fake->directory ? fake_inventory_of_vm : fake_inventory;
+        if (strcmp(verb, "NetworkSet") == 0)
+                return fake_network_set;
         return fake->directory ? fake_verb : NULL;
 }
 

@@ -66,6 +66,12 @@ static int tap_create(_unused_ Start *start, Error *reterr) {
 static int tap_delete(_unused_ Start *start, Error *reterr) {
         return called("tap_delete", reterr);
 }
+static int put_guest(_unused_ Start *start, Error *reterr) {
+        return called("network_put", reterr);
+}
+static int remove_guest(_unused_ Start *start, Error *reterr) {
+        return called("network_remove", reterr);
+}
 static int jail_make(_unused_ Start *start, Error *reterr) {
         return called("jail_make", reterr);
 }
@@ -108,6 +114,8 @@ static const StartOps fake_ops = {
         .bridge_ensure = bridge_ensure,
         .tap_create = tap_create,
         .tap_delete = tap_delete,
+        .network_put = put_guest,
+        .network_remove = remove_guest,
         .jail_make = jail_make,
         .jail_remove = jail_remove,
         .open_console = open_console,
@@ -165,10 +173,10 @@ static int play(const Expected *script) {
 
 static void all_steps_run_in_order(_unused_ void **state) {
         static const Expected script[] = {
-                {"check", 0},        {"make_disk", 0},  {"disk_attach", 0}, {"bridge_ensure", 0},
-                {"tap_create", 0},   {"jail_make", 0},  {"open_console", 0}, {"launch", 0},
-                {"api_socket", 0},   {"configure", 0},  {"vsock_socket", 0}, {"boot", 0},
-                {"wait_ready", 0},   {},
+                {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"bridge_ensure", 0},
+                {"tap_create", 0}, {"network_put", 0}, {"jail_make", 0}, {"open_console", 0},
+                {"launch", 0}, {"api_socket", 0}, {"configure", 0}, {"vsock_socket", 0},
+                {"boot", 0}, {"wait_ready", 0}, {},
         };
 
         assert_int_equal(play(script), 0);
@@ -197,18 +205,45 @@ static void a_failing_disk_undoes_itself(_unused_ void **state) {
 
 static void a_failing_tap_undoes_itself_and_the_disk(_unused_ void **state) {
         static const Expected script[] = {
-                {"check", 0},           {"make_disk", 0},  {"disk_attach", 0}, {"bridge_ensure", 0},
-                {"tap_create", -EBUSY}, {"tap_delete", 0}, {"disk_detach", 0}, {},
+                {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"bridge_ensure", 0},
+                {"tap_create", -EBUSY}, {"tap_delete", 0}, {"network_remove", 0},
+                {"disk_detach", 0}, {},
         };
 
         assert_int_equal(play(script), -EBUSY);
 }
 
+static void a_failing_network_undoes_itself_and_the_tap(_unused_ void **state) {
+        static const Expected script[] = {
+                {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"bridge_ensure", 0},
+                {"tap_create", 0}, {"network_put", -EIO}, {"tap_delete", 0}, {"network_remove", 0},
+                {"disk_detach", 0}, {},
+        };
+
+        assert_int_equal(play(script), -EIO);
+        assert_string_equal(fake->error.message, "tap: network_put failed");
+        assert_false(fake->start.undo_failed);
+}
+
+static void a_tap_that_stays_does_not_keep_its_network(_unused_ void **state) {
+        static const Expected script[] = {
+                {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"bridge_ensure", 0},
+                {"tap_create", 0}, {"network_put", 0}, {"jail_make", -EIO}, {"jail_remove", 0},
+                {"tap_delete", -EBUSY}, {"network_remove", -ETIMEDOUT}, {"disk_detach", 0}, {},
+        };
+
+        assert_int_equal(play(script), -EIO);
+        assert_string_equal(fake->error.message,
+                            "jail: jail_make failed; undoing tap: tap_delete failed; "
+                            "network_remove failed");
+        assert_true(fake->start.undo_failed);
+}
+
 static void a_failing_jail_undoes_itself_tap_and_disk(_unused_ void **state) {
         static const Expected script[] = {
-                {"check", 0},       {"make_disk", 0},    {"disk_attach", 0}, {"bridge_ensure", 0},
-                {"tap_create", 0},  {"jail_make", -EIO}, {"jail_remove", 0}, {"tap_delete", 0},
-                {"disk_detach", 0}, {},
+                {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"bridge_ensure", 0},
+                {"tap_create", 0}, {"network_put", 0}, {"jail_make", -EIO}, {"jail_remove", 0},
+                {"tap_delete", 0}, {"network_remove", 0}, {"disk_detach", 0}, {},
         };
 
         assert_int_equal(play(script), -EIO);
@@ -216,10 +251,10 @@ static void a_failing_jail_undoes_itself_tap_and_disk(_unused_ void **state) {
 
 static void a_failing_launch_is_killed_reaped_and_the_rest_undone(_unused_ void **state) {
         static const Expected script[] = {
-                {"check", 0},       {"make_disk", 0}, {"disk_attach", 0},  {"bridge_ensure", 0},
-                {"tap_create", 0},  {"jail_make", 0}, {"open_console", 0}, {"launch", -EIO},
-                {"kill", 0},        {"reap", 0},      {"jail_remove", 0},  {"tap_delete", 0},
-                {"disk_detach", 0}, {},
+                {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"bridge_ensure", 0},
+                {"tap_create", 0}, {"network_put", 0}, {"jail_make", 0}, {"open_console", 0},
+                {"launch", -EIO}, {"kill", 0}, {"reap", 0}, {"jail_remove", 0}, {"tap_delete", 0},
+                {"network_remove", 0}, {"disk_detach", 0}, {},
         };
 
         assert_int_equal(play(script), -EIO);
@@ -228,11 +263,12 @@ static void a_failing_launch_is_killed_reaped_and_the_rest_undone(_unused_ void 
 
 static void a_failing_ready_undoes_all(_unused_ void **state) {
         static const Expected script[] = {
-                {"check", 0},        {"make_disk", 0},   {"disk_attach", 0},  {"bridge_ensure", 0},
-                {"tap_create", 0},   {"jail_make", 0},   {"open_console", 0}, {"launch", 0},
-                {"api_socket", 0},   {"configure", 0},   {"vsock_socket", 0}, {"boot", 0},
-                {"wait_ready", -ETIMEDOUT}, {"kill", 0}, {"reap", 0},         {"jail_remove", 0},
-                {"tap_delete", 0},   {"disk_detach", 0}, {},
+                {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"bridge_ensure", 0},
+                {"tap_create", 0}, {"network_put", 0}, {"jail_make", 0}, {"open_console", 0},
+                {"launch", 0}, {"api_socket", 0}, {"configure", 0}, {"vsock_socket", 0},
+                {"boot", 0}, {"wait_ready", -ETIMEDOUT}, {"kill", 0}, {"reap", 0},
+                {"jail_remove", 0}, {"tap_delete", 0}, {"network_remove", 0}, {"disk_detach", 0},
+                {},
         };
 
         assert_int_equal(play(script), -ETIMEDOUT);
@@ -241,10 +277,10 @@ static void a_failing_ready_undoes_all(_unused_ void **state) {
 
 static void failures_of_undos_are_joined_and_do_not_stop_the_others(_unused_ void **state) {
         static const Expected script[] = {
-                {"check", 0},         {"make_disk", 0}, {"disk_attach", 0},  {"bridge_ensure", 0},
-                {"tap_create", 0},    {"jail_make", 0}, {"open_console", 0}, {"launch", -EIO},
-                {"kill", -ETIMEDOUT}, {"reap", 0},      {"jail_remove", -EBUSY}, {"tap_delete", 0},
-                {"disk_detach", 0},   {},
+                {"check", 0}, {"make_disk", 0}, {"disk_attach", 0}, {"bridge_ensure", 0},
+                {"tap_create", 0}, {"network_put", 0}, {"jail_make", 0}, {"open_console", 0},
+                {"launch", -EIO}, {"kill", -ETIMEDOUT}, {"reap", 0}, {"jail_remove", -EBUSY},
+                {"tap_delete", 0}, {"network_remove", 0}, {"disk_detach", 0}, {},
         };
 
         assert_int_equal(play(script), -EIO);
@@ -305,6 +341,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_failing_check_undoes_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failing_disk_undoes_itself, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failing_tap_undoes_itself_and_the_disk, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(a_failing_network_undoes_itself_and_the_tap, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(a_tap_that_stays_does_not_keep_its_network, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(a_failing_jail_undoes_itself_tap_and_disk, setup,
                                                 teardown),

@@ -44,12 +44,18 @@ static KernelRecord make_kernel(void) {
                                .created_s = 1700000001};
 }
 
+static Forward forwards[] = {
+        {.protocol = FORWARD_TCP, .address = 0x7f000001, .host_port = 8080, .guest_port = 80},
+        {.protocol = FORWARD_UDP, .address = 0, .host_port = 53, .guest_port = 5353},
+};
+
 static VmRecord make_vm(void) {
         return (VmRecord) {.id = vm_id, .name = web, .image = image_id, .kernel = kernel_id,
                            .vcpus = 2, .memory_mib = 512, .last_slot = 7,
                            .created_s = 1700000002, .ephemeral = true, .broken = true,
                            .reason = broken_reason, .intent = VM_INTENT_STOP, .boot_id = boot,
-                           .started_s = 1700000003};
+                           .started_s = 1700000003, .nat = true,
+                           .forwards = {.items = forwards, .n_items = ELEMENTSOF(forwards)}};
 }
 
 static int setup_directory(void **state) {
@@ -131,6 +137,10 @@ static void what_was_put_is_there_after_a_restart(void **state) {
         assert_int_equal(vms[0].intent, VM_INTENT_STOP);
         assert_string_equal(vms[0].boot_id, boot);
         assert_int_equal(vms[0].started_s, 1700000003);
+        assert_true(vms[0].nat);
+        assert_int_equal(vms[0].forwards.n_items, 2);
+        assert_true(forward_equal(&vms[0].forwards.items[0], &forwards[0]));
+        assert_true(forward_equal(&vms[0].forwards.items[1], &forwards[1]));
         vm_record_clear(&vms[0]);
         free(vms);
 

@@ -4,11 +4,13 @@
 
 #include <systemd/sd-event.h>
 
+#include "common/api-forward.h"
 #include "common/api-operation.h"
 #include "common/api-vm.h"
 #include "common/json.h"
 #include "common/varlink-event.h"
 #include "common/varlink-stream.h"
+#include "daemon/forward-varlink.h"
 #include "daemon/operation-varlink.h"
 #include "daemon/recovery.h"
 #include "daemon/vm-varlink.h"
@@ -114,12 +116,17 @@ static inline void vm_host_recovered(void *userdata) {
 }
 
 static inline void vm_host_main(int listen_fd, void *userdata) {
-        static const Interface *const interfaces[] = {&interface_vm, &interface_operation, NULL};
-        static const VarlinkMethod methods[] = {
+        static const Interface *const interfaces[] = {&interface_vm, &interface_forward,
+                                                      &interface_operation, NULL};
+        const VarlinkMethod methods[] = {
+                forward_methods[0],
+                forward_methods[1],
+                forward_methods[2],
                 {"io.banger.VM.Create", vm_handle_create, 0},
                 {"io.banger.VM.Start", vm_handle_start, 0},
                 {"io.banger.VM.Stop", vm_handle_stop, 0},
                 {"io.banger.VM.Delete", vm_handle_delete, 0},
+                {"io.banger.VM.Set", vm_handle_set, 0},
                 {"io.banger.VM.List", vm_handle_list, 0},
                 {"io.banger.VM.Show", vm_handle_show, 0},
                 {"io.banger.VM.Connect", vm_handle_connect, 0},
@@ -150,6 +157,7 @@ static inline void vm_host_main(int listen_fd, void *userdata) {
             pool_new(context->event, 1, 16, &context->short_pool) < 0 ||
             event_bus_new(&context->events) < 0 ||
             operations_new(context->events, &context->operations) < 0 ||
+            network_new(context->root_socket, &context->network) < 0 ||
             store_open(context->state_dir, &context->store, NULL) < 0 ||
             images_new(context->store, context->state_dir, &context->images, NULL) < 0 ||
             kernels_new(context->store, context->state_dir, &context->kernels, NULL) < 0 ||

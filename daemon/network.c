@@ -1,0 +1,283 @@
+#include "daemon/network.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "daemon/root-stub.h"
+
+#define HELPER_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define VERSION_UNKNOWN 0
+
+struct Network {
+        const char *root_socket;
+        pthread_mutex_t changing; /* held while the helper is asked: one change at a time */
+        pthread_mutex_t lock;     /* of what follows; never while anybody waits */
+        NetworkGuest *guests;
+        size_t n_guests;
+        uint64_t version; /* of the set */
+        uint64_t applied; /* the version that the kernel has */
+};
+
+void network_guest_clear(NetworkGuest *guest) {
+        forwards_clear(&guest->forwards);
+        *guest = (NetworkGuest) {.slot = 0};
+}
+
+int network_guest_copy(const NetworkGuest *guest, NetworkGuest *ret) {
+        NetworkGuest copy = *guest;
+        int r = forwards_copy(&guest->forwards, &copy.forwards);
+
+        if (r >= 0)
+                *ret = copy;
+        return r;
+}
+
+int network_new(const char *root_socket, Network **ret) {
+        Network *network = calloc(1, sizeof(*network));
+
+        if (!network)
+                return -ENOMEM;
+        *network = (Network) {
+                .root_socket = root_socket,
+                .changing = PTHREAD_MUTEX_INITIALIZER,
+                .lock = PTHREAD_MUTEX_INITIALIZER,
+                .version = 1,
+                .applied = VERSION_UNKNOWN,
+        };
+        *ret = network;
+        return 0;
+}
+
+Network *network_free(Network *network) {
+        if (!network)
+                return NULL;
+        for (size_t i = 0; i < network->n_guests; i++)
+                network_guest_clear(&network->guests[i]);
+        free(network->guests);
+        (void) pthread_mutex_destroy(&network->changing);
+        (void) pthread_mutex_destroy(&network->lock);
+        free(network);
+        return NULL;
+}
+
+static NetworkGuest *find(const Network *network, const VmId *id) {
+        for (size_t i = 0; i < network->n_guests; i++)
+                if (strcmp(network->guests[i].id.text, id->text) == 0)
+                        return &network->guests[i];
+        return NULL;
+}
+
+/* An entry that is not in the set has slot 0. */
+static bool is_guest(const NetworkGuest *guest) {
+        return guest->slot != 0;
+}
+
+static void remove_entry(Network *network, NetworkGuest *entry) {
+        size_t after = network->n_guests - 1 - (size_t) (entry - network->guests);
+
+        memmove(entry, entry + 1, after * sizeof(*entry));
+        network->n_guests--;
+}
+
+/* Makes the entry of this id be guest (taken on success), and gives what it was before. */
+static int exchange(Network *network, const VmId *id, NetworkGuest *guest,
+                    NetworkGuest *ret_before) {
+        NetworkGuest *entry = find(network, id), *guests;
+
+        if (!entry && is_guest(guest)) {
+                guests = reallocarray(network->guests, network->n_guests + 1, sizeof(*guests));
+                if (!guests)
+                        return -ENOMEM;
+                network->guests = guests;
+                entry = &guests[network->n_guests++];
+                *entry = (NetworkGuest) {.slot = 0};
+        }
+        *ret_before = entry ? *entry : (NetworkGuest) {.slot = 0};
+        if (entry && is_guest(guest))
+                *entry = *guest;
+        else if (entry)
+                remove_entry(network, entry);
+        *guest = (NetworkGuest) {.slot = 0};
+        network->version++;
+        return 0;
+}
+
+static size_t count_forwards(const Network *network) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < network->n_guests; i++)
+                n += network->guests[i].forwards.n_items;
+        return n;
+}
+
+static int add_guest(RootNetwork *wanted, const NetworkGuest *guest) {
+        RootGuest *item = (RootGuest *) wanted->guests.items + wanted->guests.n_items++;
+
+        *item = (RootGuest) {
+                .vm = strdup(guest->id.text),
+                .slot = guest->slot,
+                .nat = guest->nat,
+        };
+        return item->vm ? 0 : -ENOMEM;
+}
+
+static int add_forward(RootNetwork *wanted, const VmId *id, const Forward *forward) {
+        RootForward *item = (RootForward *) wanted->forwards.items + wanted->forwards.n_items++;
+        char address[INET_ADDRSTRLEN];
+
+        forward_format_address(forward, address);
+        *item = (RootForward) {
+                .vm = strdup(id->text),
+                .protocol = forward->protocol == FORWARD_UDP ? ROOT_PROTOCOL_UDP
+                                                             : ROOT_PROTOCOL_TCP,
+                .address = strdup(address),
+                .host_port = forward->host_port,
+                .guest_port = forward->guest_port,
+        };
+        return item->vm && item->address ? 0 : -ENOMEM;
+}
+
+static void wanted_cleanup(RootNetwork *wanted) {
+        schema_clear(&root_network_schema, wanted);
+}
+
+/* What the helper is asked for; a copy, for the set may be filled meanwhile. */
+static int describe(const Network *network, RootNetwork *ret) {
+        RootNetwork wanted = {
+                .guests = {.items = calloc(network->n_guests + 1, sizeof(RootGuest))},
+                .forwards = {.items = calloc(count_forwards(network) + 1, sizeof(RootForward))},
+        };
+        int r = wanted.guests.items && wanted.forwards.items ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < network->n_guests && r >= 0; i++) {
+                const NetworkGuest *guest = &network->guests[i];
+
+                r = add_guest(&wanted, guest);
+                for (size_t j = 0; j < guest->forwards.n_items && r >= 0; j++)
+                        r = add_forward(&wanted, &guest->id, &guest->forwards.items[j]);
+        }
+        if (r < 0)
+                wanted_cleanup(&wanted);
+        else
+                *ret = wanted;
+        return r;
+}
+
+/* From when the helper is asked until it has succeeded nobody knows what the kernel has. */
+static int apply(Network *network, Error *reterr) {
+        _cleanup_(wanted_cleanup) RootNetwork wanted = {.guests = {.items = NULL}};
+        uint64_t version;
+        int r;
+
+        (void) pthread_mutex_lock(&network->lock);
+        r = describe(network, &wanted);
+        version = network->version;
+        network->applied = VERSION_UNKNOWN;
+        (void) pthread_mutex_unlock(&network->lock);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot describe the network");
+        r = root_network_set(network->root_socket, clock_monotonic_usec() + HELPER_TIMEOUT_USEC,
+                             &wanted, reterr);
+        if (r < 0)
+                return r;
+        (void) pthread_mutex_lock(&network->lock);
+        network->applied = version;
+        (void) pthread_mutex_unlock(&network->lock);
+        return 0;
+}
+
+static int exchange_locked(Network *network, const VmId *id, NetworkGuest *guest,
+                           NetworkGuest *ret_before) {
+        int r;
+
+        (void) pthread_mutex_lock(&network->lock);
+        r = exchange(network, id, guest, ret_before);
+        (void) pthread_mutex_unlock(&network->lock);
+        return r;
+}
+
+/* guest is taken; slot 0 removes. */
+static int change(Network *network, const VmId *id, NetworkGuest *guest, Error *reterr) {
+        NetworkGuest before = {.slot = 0};
+        int r = exchange_locked(network, id, guest, &before);
+
+        if (r < 0) {
+                network_guest_clear(guest);
+                return error_set_errno(reterr, -r, "cannot change the network");
+        }
+        r = apply(network, reterr);
+        if (r < 0)
+                (void) exchange_locked(network, id, &before, guest);
+        network_guest_clear(guest);
+        network_guest_clear(&before);
+        return r;
+}
+
+int network_fill(Network *network, const NetworkGuest *guest) {
+        NetworkGuest copy, before = {.slot = 0};
+        int r = network_guest_copy(guest, &copy);
+
+        if (r >= 0)
+                r = exchange_locked(network, &guest->id, &copy, &before);
+        if (r < 0)
+                return r;
+        network_guest_clear(&before);
+        return 0;
+}
+
+int network_put(Network *network, const NetworkGuest *guest, Error *reterr) {
+        NetworkGuest copy;
+        int r = network_guest_copy(guest, &copy);
+
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot change the network");
+        (void) pthread_mutex_lock(&network->changing);
+        r = change(network, &guest->id, &copy, reterr);
+        (void) pthread_mutex_unlock(&network->changing);
+        return r;
+}
+
+static bool is_known(Network *network, const VmId *id) {
+        bool known;
+
+        (void) pthread_mutex_lock(&network->lock);
+        known = find(network, id) != NULL;
+        (void) pthread_mutex_unlock(&network->lock);
+        return known;
+}
+
+int network_remove(Network *network, const VmId *id, Error *reterr) {
+        NetworkGuest none = {.slot = 0};
+        int r = 0;
+
+        (void) pthread_mutex_lock(&network->changing);
+        if (is_known(network, id))
+                r = change(network, id, &none, reterr);
+        else
+                /* What a put that failed, or a VM that nobody knows, may have left. */
+                (void) apply(network, NULL);
+        (void) pthread_mutex_unlock(&network->changing);
+        return r;
+}
+
+static bool is_stale(Network *network) {
+        bool stale;
+
+        (void) pthread_mutex_lock(&network->lock);
+        stale = network->applied != network->version;
+        (void) pthread_mutex_unlock(&network->lock);
+        return stale;
+}
+
+int network_apply(Network *network, Error *reterr) {
+        int r = 0;
+
+        (void) pthread_mutex_lock(&network->changing);
+        if (is_stale(network))
+                r = apply(network, reterr);
+        (void) pthread_mutex_unlock(&network->changing);
+        return r;
+}

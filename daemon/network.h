@@ -1,0 +1,37 @@
+#pragma once
+/* What the guests that run may reach, and which ports lead to them: the whole set, which the
+ * helper is given anew at each change. For any thread; what blocks is not for the loop's. */
+
+#include <stdbool.h>
+
+#include "common/forward.h"
+#include "common/ident.h"
+
+typedef struct Network Network;
+
+typedef struct NetworkGuest {
+        VmId id;
+        unsigned slot;
+        bool nat;
+        Forwards forwards;
+} NetworkGuest;
+
+void network_guest_clear(NetworkGuest *guest);
+int network_guest_copy(const NetworkGuest *guest, NetworkGuest *ret); /* -ENOMEM */
+
+/* root_socket must outlive it. What the kernel has is not known yet. -ENOMEM. */
+int network_new(const char *root_socket, Network **ret);
+/* The kernel keeps what it has. */
+Network *network_free(Network *network);
+
+/* A guest that runs already, after a start of the daemon: known, but not applied. Copied; never
+ * waits for the helper. -ENOMEM. */
+int network_fill(Network *network, const NetworkGuest *guest);
+
+/* Block until the helper has applied the set, up to half a minute after those before them. On
+ * failure the set is as it was, and the next change or network_apply() has it applied. */
+int network_put(Network *network, const NetworkGuest *guest, Error *reterr); /* adds or replaces */
+/* One that is not in the set succeeds; the set is applied all the same. */
+int network_remove(Network *network, const VmId *id, Error *reterr);
+/* Where the kernel may have another set than this. */
+int network_apply(Network *network, Error *reterr);

@@ -1,0 +1,44 @@
+#pragma once
+/* What the kernel holds of the tables, read from nft's listing. */
+#include "helper/firewall-plan.h"
+
+#define FIREWALL_TABLE "banger"
+
+typedef enum FirewallFamily {
+        FIREWALL_BRIDGE,
+        FIREWALL_IP,
+        _FIREWALL_FAMILY_MAX,
+} FirewallFamily;
+
+extern const char *const firewall_families[_FIREWALL_FAMILY_MAX]; /* "bridge", "ip" */
+
+/* Counts go over from a table to the one that replaces it. */
+typedef struct FirewallCounter {
+        char *name;
+        VmId vm; /* "" for what is shared */
+        uint64_t packets, bytes;
+} FirewallCounter;
+
+typedef struct FirewallTable {
+        bool present;
+        bool ours;            /* by its comment */
+        bool routing_was_off; /* ip_forward is to be put back */
+        FirewallCounter *counters; /* by name */
+        size_t n_counters;
+} FirewallTable;
+
+typedef struct FirewallState {
+        FirewallTable tables[_FIREWALL_FAMILY_MAX];
+} FirewallState;
+
+/* Of a table that is present. -ENOMEM. In place. */
+int firewall_table_parse(char *listing, FirewallTable *ret);
+void firewall_table_clear(FirewallTable *table);
+void firewall_state_clear(FirewallState *state);
+/* NULL when there is none, or it is not this VM's ("": what is shared, NULL: anybody's). */
+const FirewallCounter *firewall_table_find(const FirewallTable *table, const char *name,
+                                           const char *vm);
+
+/* The comments of our tables. */
+#define FIREWALL_COMMENT "banger"
+#define FIREWALL_COMMENT_ROUTING "banger: net.ipv4.ip_forward was 0"

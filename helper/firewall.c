@@ -1,0 +1,307 @@
+#include "helper/firewall.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/strings.h"
+#include "helper/firewall-ports.h"
+#include "helper/firewall-rules.h"
+#include "helper/netlink.h"
+#include "helper/nftables.h"
+#include "helper/sysctl.h"
+
+#define _cleanup_plan_ _cleanup_(firewall_plan_clear)
+#define _cleanup_state_ _cleanup_(firewall_state_clear)
+#define _cleanup_nftables_ _cleanup_(nftables_cleanup)
+
+static int read_table(Nftables *nftables, FirewallFamily family, FirewallTable *ret,
+                      Error *reterr) {
+        const char *name = firewall_families[family];
+        _cleanup_free_ char *listing = NULL;
+        bool present = false;
+        int r;
+
+        r = nftables_has_table(nftables, name, FIREWALL_TABLE, &present, reterr);
+        if (r < 0 || !present)
+                return r;
+        r = nftables_list_table(nftables, name, FIREWALL_TABLE, &listing, reterr);
+        if (r < 0)
+                return r;
+        r = firewall_table_parse(listing, ret);
+        return r < 0 ? error_set_errno(reterr, -r, "cannot read a table") : 0;
+}
+
+static int read_state(Nftables *nftables, FirewallState *ret, Error *reterr) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < _FIREWALL_FAMILY_MAX; i++)
+                r = read_table(nftables, (FirewallFamily) i, &ret->tables[i], reterr);
+        return r;
+}
+
+static int refuse_foreign(const FirewallState *state, Error *reterr) {
+        for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++) {
+                const FirewallTable *table = &state->tables[i];
+                int r;
+
+                if (!table->present || table->ours)
+                        continue;
+                r = error_set(reterr, ERROR_ALREADY_EXISTS, EEXIST,
+                              "this host has a table %s " FIREWALL_TABLE " that is not banger's",
+                              firewall_families[i]);
+                return error_set_hint(reterr, r,
+                                      "rename it; \"nft list table %s " FIREWALL_TABLE "\" shows it",
+                                      firewall_families[i]);
+        }
+        return 0;
+}
+
+/* ---- what the host routes ---- */
+
+/* Bridges with addresses beside ours are of programs that route for containers or VMs of their own.
+ * Who of us turned routing on cannot be told from its value. */
+static int others_route(const char *bridge, bool *ret, Error *reterr) {
+        _cleanup_(netlink_cleanup) Netlink *netlink = NULL;
+        _cleanup_free_ LinkAddress *addresses = NULL;
+        _cleanup_free_ LinkState *links = NULL;
+        size_t n_addresses = 0, n_links = 0;
+        bool others = false;
+        int r;
+
+        r = netlink_open(&netlink, reterr);
+        if (r >= 0)
+                r = netlink_list(netlink, &links, &n_links, reterr);
+        if (r >= 0)
+                r = netlink_list_addresses(netlink, &addresses, &n_addresses, reterr);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n_links; i++)
+                for (size_t j = 0; j < n_addresses; j++)
+                        others = others || (addresses[j].index == links[i].index && links[i].up &&
+                                            string_equal(links[i].kind, "bridge") &&
+                                            !string_equal(links[i].name, bridge));
+        *ret = others;
+        return 0;
+}
+
+/* Before the tables lose their note of it. */
+static int restore_forwarding(const Host *host, const char *bridge, const FirewallState *state,
+                              Error *reterr) {
+        bool on = false, others = false;
+        int r;
+
+        if (!state->tables[FIREWALL_IP].routing_was_off)
+                return 0;
+        r = sysctl_get_forwarding(host, &on, reterr);
+        if (r >= 0 && on)
+                r = others_route(bridge, &others, reterr);
+        return r < 0 || !on || others ? r : sysctl_set_forwarding(host, false, reterr);
+}
+
+/* ---- replacing ---- */
+
+static bool all_tables(_unused_ const FirewallState *state, _unused_ size_t family) {
+        return true;
+}
+
+static bool missing_tables(const FirewallState *state, size_t family) {
+        return !state->tables[family].present;
+}
+
+/* One transaction for those of the tables that are chosen. */
+static int write_tables(Nftables *nftables, const FirewallPlan *plan, const FirewallState *state,
+                        bool routing_was_off, bool (*choose)(const FirewallState *, size_t),
+                        Error *reterr) {
+        _cleanup_free_ char *commands = NULL;
+        FILE *out;
+        size_t size = 0;
+
+        out = open_memstream(&commands, &size);
+        if (!out)
+                return error_set_errno(reterr, errno, "cannot write the tables");
+        for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++)
+                if (choose(state, i))
+                        firewall_rules_write(out, (FirewallFamily) i, plan, &state->tables[i],
+                                             routing_was_off && i == FIREWALL_IP);
+        if (ferror(out)) {
+                (void) fclose(out);
+                return error_set_errno(reterr, ENOMEM, "cannot write the tables");
+        }
+        if (fclose(out) != 0)
+                return error_set_errno(reterr, ENOMEM, "cannot write the tables");
+        return size == 0 ? 0 : nftables_run(nftables, commands, reterr);
+}
+
+/* What lets more through is turned on after the rules about it hold, and off before they go. */
+static int replace(const Host *host, Nftables *nftables, const FirewallPlan *plan,
+                   const FirewallState *state, Error *reterr) {
+        bool routes = firewall_plan_routes(plan), loopback = firewall_plan_has_loopback(plan);
+        bool on = false, was_off;
+        int r = 0;
+
+        if (!loopback)
+                r = sysctl_set_route_localnet(host, plan->bridge, false, reterr);
+        if (r >= 0 && !routes)
+                r = restore_forwarding(host, plan->bridge, state, reterr);
+        if (r >= 0 && routes)
+                r = sysctl_get_forwarding(host, &on, reterr);
+        if (r < 0)
+                return r;
+        was_off = routes && (!on || state->tables[FIREWALL_IP].routing_was_off);
+        r = write_tables(nftables, plan, state, was_off, all_tables, reterr);
+        if (r >= 0 && loopback)
+                r = sysctl_set_route_localnet(host, plan->bridge, true, reterr);
+        if (r >= 0 && routes && !on)
+                r = sysctl_set_forwarding(host, true, reterr);
+        return r;
+}
+
+static int drop_tables(const Host *host, Nftables *nftables, const char *bridge,
+                       const FirewallState *state, Error *reterr) {
+        char commands[128] = "";
+        int r;
+
+        r = sysctl_set_route_localnet(host, bridge, false, reterr);
+        if (r >= 0)
+                r = restore_forwarding(host, bridge, state, reterr);
+        for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++) {
+                size_t length = strlen(commands);
+
+                if (state->tables[i].present && state->tables[i].ours)
+                        (void) snprintf(commands + length, sizeof(commands) - length,
+                                        "delete table %s " FIREWALL_TABLE "\n",
+                                        firewall_families[i]);
+        }
+        return r < 0 || commands[0] == '\0' ? r : nftables_run(nftables, commands, reterr);
+}
+
+static int count_taps(size_t *ret, Error *reterr) {
+        _cleanup_(netlink_cleanup) Netlink *netlink = NULL;
+        _cleanup_free_ LinkState *links = NULL;
+        size_t n_links = 0, n = 0;
+        VmId vm;
+        int r;
+
+        r = netlink_open(&netlink, reterr);
+        if (r >= 0)
+                r = netlink_list(netlink, &links, &n_links, reterr);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n_links; i++)
+                n += vm_id_from_tap(links[i].name, &vm);
+        *ret = n;
+        return 0;
+}
+
+static int set_plan(const Host *host, const FirewallPlan *plan, Error *reterr) {
+        _cleanup_nftables_ Nftables *nftables = NULL;
+        _cleanup_state_ FirewallState state = {};
+        size_t n_taps = 0;
+        int r;
+
+        r = nftables_open(&nftables, reterr);
+        if (r >= 0)
+                r = read_state(nftables, &state, reterr);
+        if (r >= 0 && plan->n_guests == 0)
+                r = count_taps(&n_taps, reterr);
+        if (r < 0)
+                return r;
+        if (plan->n_guests == 0 && n_taps == 0)
+                return drop_tables(host, nftables, plan->bridge, &state, reterr);
+        r = refuse_foreign(&state, reterr);
+        if (r >= 0)
+                r = firewall_check_forwards(host, plan, &state.tables[FIREWALL_IP], reterr);
+        return r < 0 ? r : replace(host, nftables, plan, &state, reterr);
+}
+
+int firewall_set(const Host *host, const Config *settings, const RootNetwork *network,
+                 Error *reterr) {
+        _cleanup_plan_ FirewallPlan plan = {};
+        int r;
+
+        r = firewall_plan_make(network, settings, &plan, reterr);
+        if (r >= 0)
+                r = set_plan(host, &plan, reterr);
+        return error_prepend(reterr, r, "cannot set the network of the guests");
+}
+
+int firewall_ensure(const Config *settings, Error *reterr) {
+        const RootNetwork nobody = {};
+        _cleanup_nftables_ Nftables *nftables = NULL;
+        _cleanup_plan_ FirewallPlan plan = {};
+        _cleanup_state_ FirewallState state = {};
+        int r;
+
+        r = firewall_plan_make(&nobody, settings, &plan, reterr);
+        if (r >= 0)
+                r = nftables_open(&nftables, reterr);
+        if (r >= 0)
+                r = read_state(nftables, &state, reterr);
+        if (r >= 0)
+                r = refuse_foreign(&state, reterr);
+        if (r >= 0)
+                r = write_tables(nftables, &plan, &state, false, missing_tables, reterr);
+        return error_prepend(reterr, r, "cannot set the tables of the guests' network up");
+}
+
+int firewall_remove(const Host *host, const Config *settings, Error *reterr) {
+        _cleanup_nftables_ Nftables *nftables = NULL;
+        _cleanup_state_ FirewallState state = {};
+        int r;
+
+        r = nftables_open(&nftables, reterr);
+        if (r >= 0)
+                r = read_state(nftables, &state, reterr);
+        if (r >= 0)
+                r = drop_tables(host, nftables, settings->bridge, &state, reterr);
+        return error_prepend(reterr, r, "cannot remove the tables of the guests' network");
+}
+
+/* ---- reading back ---- */
+
+static int add_table(const char *family, const FirewallTable *table, Inventory *inventory) {
+        _cleanup_free_ char *own = string_format("%s " FIREWALL_TABLE, family);
+        int r = own ? inventory_add(inventory, INVENTORY_NFT, own, NULL, "table") : -ENOMEM;
+
+        for (size_t i = 0; r >= 0 && i < table->n_counters; i++) {
+                const FirewallCounter *counter = &table->counters[i];
+                _cleanup_free_ char *name = NULL, *detail = NULL;
+
+                if (counter->vm.text[0] == '\0')
+                        continue;
+                name = string_format("%s %s", own, counter->name);
+                detail = string_format("%" PRIu64 " packets, %" PRIu64 " bytes", counter->packets,
+                                       counter->bytes);
+                r = name && detail ?
+                            inventory_add(inventory, INVENTORY_NFT, name, &counter->vm, detail) :
+                            -ENOMEM;
+        }
+        if (r >= 0 && table->routing_was_off)
+                r = inventory_add(inventory, INVENTORY_SYSCTL, "net.ipv4.ip_forward", NULL,
+                                  "was 0, to be put back");
+        return r;
+}
+
+int firewall_read(_unused_ const Host *host, Inventory *inventory, Error *reterr) {
+        _cleanup_nftables_ Nftables *nftables = NULL;
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_state_ FirewallState state = {};
+        int r;
+
+        r = nftables_open(&nftables, &error);
+        if (r < 0 && error.kind == ERROR_UNAVAILABLE)
+                return 0;
+        if (r >= 0)
+                r = read_state(nftables, &state, &error);
+        if (r < 0) {
+                if (reterr)
+                        error_move(reterr, &error);
+                return r;
+        }
+        for (size_t i = 0; r >= 0 && i < _FIREWALL_FAMILY_MAX; i++)
+                if (state.tables[i].ours)
+                        r = add_table(firewall_families[i], &state.tables[i], inventory);
+        return r < 0 ? error_set_errno(reterr, -r, "cannot note a table") : 0;
+}

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# What scenarios of the network share: another network beyond the host, and who answers there. Sourced
+# after scenario.sh.
+
+OUTSIDE=10.99.0.2 # of the server there
+OUTSIDE_HOST=10.99.0.1 # the host's address on the way there
+
+# outside_make: a network namespace "outside" behind a veth. It knows the way back to the guests, so
+# that only the rules of banger keep their own addresses from it. In it answer
+#   http on 8000: the address that the client comes from
+#   DNS: 10.99.0.2 for every name
+outside_make() {
+        root "ip netns add outside
+                ip link add out-host type veth peer name inside netns outside
+                ip address add $OUTSIDE_HOST/24 dev out-host && ip link set out-host up
+                ip -n outside address add $OUTSIDE/24 dev inside && ip -n outside link set inside up
+                ip -n outside link set lo up && ip -n outside route add default via $OUTSIDE_HOST
+                cat >/run/outside.py" <<'PYTHON'
+import http.server, socket, threading
+
+class Who(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"you are %s\n" % self.client_address[0].encode())
+
+    def log_message(self, *arguments):
+        pass
+
+def names():
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("0.0.0.0", 53))
+    while True:
+        query, client = server.recvfrom(512)
+        end = query.index(b"\0", 12) + 5
+        is_a = query[end - 4:end] == b"\0\1\0\1"
+        answer = b"\xc0\x0c\0\1\0\1\0\0\0\x05\0\4" + socket.inet_aton("10.99.0.2") if is_a else b""
+        server.sendto(query[:2] + b"\x81\x80\0\1\0" + bytes([is_a]) + b"\0\0\0\0" + query[12:end] + answer, client)
+
+threading.Thread(target=names, daemon=True).start()
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Who).serve_forever()
+PYTHON
+        root 'systemd-run --quiet --unit=outside ip netns exec outside python3 /run/outside.py'
+        eventually 20 root "busybox wget -q -T 2 -O /dev/null http://$OUTSIDE:8000/"
+}
+
+outside_remove() {
+        root 'systemctl stop outside.service; ip link delete out-host; ip netns delete outside; rm -f /run/outside.py' >/dev/null 2>&1 || true
+}
+
+# guest_serve VM TEXT: the guest answers it on port 80.
+guest_serve() {
+        expect 0 owner "banger vm exec $1 -- sh -c 'mkdir -p /www && echo $2 >/www/index.html && httpd -p 80 -h /www'"
+}
+
+# fetch FUNCTION URL: by busybox's wget, as the owner or root.
+fetch() { "$1" "busybox wget -q -T 4 -O - http://$2/"; }
+
+# guest_fetch VM URL
+guest_fetch() { owner "banger vm exec $1 -- wget -q -T 4 -O - http://$2/"; }

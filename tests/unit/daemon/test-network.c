@@ -1,0 +1,207 @@
+/* The set of guests, against a helper that is a process. */
+#include <pthread.h>
+
+#include "common/io.h"
+#include "daemon/network.h"
+#include "tests/unit/daemon/fake-root.h"
+
+typedef struct Fixture {
+        char directory[64], socket[96];
+        int dir_fd;
+        pid_t fake;
+        Network *network;
+        Error error;
+} Fixture;
+
+static Forward web_forward = {.address = 0x7f000001, .host_port = 8080, .guest_port = 80};
+static const VmId web_id = {"aaaaaaaaaa"}, db_id = {"bbbbbbbbbb"};
+
+static int setup(void **state) {
+        Fixture *fixture = calloc(1, sizeof(*fixture));
+
+        assert_non_null(fixture);
+        (void) snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/banger-test-XXXXXX");
+        assert_non_null(mkdtemp(fixture->directory));
+        (void) snprintf(fixture->socket, sizeof(fixture->socket), "%s/root", fixture->directory);
+        fixture->dir_fd = open(fixture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fixture->fake = fake_root_start(fixture->socket,
+                                        (FakeRoot) {.directory = fixture->directory});
+        assert_int_equal(network_new(fixture->socket, &fixture->network), 0);
+        *state = fixture;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Fixture *fixture = *state;
+
+        network_free(fixture->network);
+        process_stop(fixture->fake);
+        close_fd(fixture->dir_fd);
+        remove_tree(fixture->directory);
+        error_clear(&fixture->error);
+        free(fixture);
+        return 0;
+}
+
+static NetworkGuest web(void) {
+        return (NetworkGuest) {.id = web_id, .slot = 1,
+                               .forwards = {.items = &web_forward, .n_items = 1}};
+}
+
+static NetworkGuest db(void) {
+        return (NetworkGuest) {.id = db_id, .slot = 2, .nat = true};
+}
+
+static int put(Fixture *fixture, NetworkGuest guest) {
+        error_clear(&fixture->error);
+        return network_put(fixture->network, &guest, &fixture->error);
+}
+
+static void write_file(const Fixture *fixture, const char *name, const char *text) {
+        assert_int_equal(io_write_file_atomic(fixture->dir_fd, name, text, strlen(text), 0600), 0);
+}
+
+static void assert_file(const Fixture *fixture, const char *name, const char *expected) {
+        _cleanup_free_ char *text = NULL;
+        int r = io_read_file(fixture->dir_fd, name, 65536, &text, NULL);
+
+        assert_string_equal(r == -ENOENT ? "" : text, expected);
+}
+
+static void the_helper_is_given_the_whole_set_each_time(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(put(fixture, web()), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\naaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
+        assert_int_equal(put(fixture, db()), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\nbbbbbbbbbb 2 nat\n"
+                                        "aaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
+        assert_int_equal(network_remove(fixture->network, &web_id, NULL), 0);
+        assert_file(fixture, "network", "bbbbbbbbbb 2 nat\n");
+}
+
+static void putting_again_replaces(void **state) {
+        Fixture *fixture = *state;
+        NetworkGuest without = web();
+
+        without.forwards.n_items = 0;
+        without.nat = true;
+        assert_int_equal(put(fixture, web()), 0);
+        assert_int_equal(put(fixture, without), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1 nat\n");
+}
+
+static void a_put_that_fails_is_taken_back(void **state) {
+        Fixture *fixture = *state;
+        NetworkGuest changed = web();
+
+        assert_int_equal(put(fixture, web()), 0);
+        write_file(fixture, "fails", "NetworkSet");
+        assert_true(put(fixture, db()) < 0);
+        assert_string_equal(fixture->error.message, "bangerd-root: NetworkSet does not work");
+        changed.forwards.n_items = 0;
+        assert_true(put(fixture, changed) < 0);
+        write_file(fixture, "fails", "");
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\naaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
+}
+
+static void a_removal_that_fails_is_taken_back_and_can_be_repeated(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(put(fixture, web()), 0);
+        write_file(fixture, "fails", "NetworkSet");
+        assert_true(network_remove(fixture->network, &web_id, NULL) < 0);
+        assert_true(network_remove(fixture->network, &web_id, &fixture->error) < 0);
+        assert_string_equal(fixture->error.message, "bangerd-root: NetworkSet does not work");
+        write_file(fixture, "fails", "");
+        assert_int_equal(network_remove(fixture->network, &web_id, NULL), 0);
+        assert_file(fixture, "network", "");
+}
+
+/* The kernel may have it all the same: of a put that failed, or from before the daemon's start. */
+static void the_removal_of_what_is_not_in_the_set_applies_it_and_never_fails(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(put(fixture, web()), 0);
+        write_file(fixture, "network", "what the kernel had");
+        assert_int_equal(network_remove(fixture->network, &db_id, NULL), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\naaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
+        write_file(fixture, "fails", "NetworkSet");
+        assert_int_equal(network_remove(fixture->network, &db_id, NULL), 0);
+}
+
+static void what_is_filled_is_applied_once(void **state) {
+        Fixture *fixture = *state;
+        const NetworkGuest first = web(), second = db();
+
+        assert_int_equal(network_fill(fixture->network, &first), 0);
+        assert_int_equal(network_fill(fixture->network, &second), 0);
+        assert_file(fixture, "calls", "");
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_file(fixture, "calls", "NetworkSet\n");
+        assert_file(fixture, "network", "aaaaaaaaaa 1\nbbbbbbbbbb 2 nat\n"
+                                        "aaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
+}
+
+static void a_fresh_set_is_applied_even_if_it_is_empty(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_file(fixture, "calls", "NetworkSet\n");
+}
+
+static void *put_in_thread(void *userdata) {
+        (void) put(userdata, web());
+        return NULL;
+}
+
+static void wait_for_calls(const Fixture *fixture, const char *expected) {
+        uint64_t deadline = clock_monotonic_usec() + PATIENCE_USEC;
+        bool seen = false;
+
+        while (!seen && clock_monotonic_usec() < deadline) {
+                _cleanup_free_ char *text = NULL;
+
+                seen = io_read_file(fixture->dir_fd, "calls", 65536, &text, NULL) >= 0 &&
+                       strcmp(text, expected) == 0;
+        }
+        assert_true(seen);
+}
+
+/* As the loop does it: it must not wait for the helper; and what came too late for a call counts as
+ * not applied. */
+static void filling_does_not_wait_for_the_helper(void **state) {
+        Fixture *fixture = *state;
+        const NetworkGuest second = db();
+        pthread_t thread;
+
+        write_file(fixture, "holds", "NetworkSet");
+        assert_int_equal(pthread_create(&thread, NULL, put_in_thread, fixture), 0);
+        wait_for_calls(fixture, "NetworkSet\n");
+        assert_int_equal(network_fill(fixture->network, &second), 0);
+        write_file(fixture, "holds", "");
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\naaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\nbbbbbbbbbb 2 nat\n"
+                                        "aaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(the_helper_is_given_the_whole_set_each_time),
+                TEST(putting_again_replaces),
+                TEST(a_put_that_fails_is_taken_back),
+                TEST(a_removal_that_fails_is_taken_back_and_can_be_repeated),
+                TEST(the_removal_of_what_is_not_in_the_set_applies_it_and_never_fails),
+                TEST(what_is_filled_is_applied_once),
+                TEST(a_fresh_set_is_applied_even_if_it_is_empty),
+                TEST(filling_does_not_wait_for_the_helper),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

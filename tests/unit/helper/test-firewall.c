@@ -1,0 +1,523 @@
+/* What guests can and cannot do, for real: a bridge, guests and a network outside, each a network
+ * namespace of the test's own. A thing that must not arrive is sent before one that does. */
+#include "tests/unit/helper/lab.h"
+
+#define BROADCAST "ff:ff:ff:ff:ff:ff"
+
+/* ---- frames that leave a guest ---- */
+
+/* Does the bridge hand this frame, sent by the first guest, up to the host? */
+static bool passes(Lab *lab, const Frame *frame) {
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int bridge = lab_packets(lab, lab->host_ns, "br-banger");
+        Frame last = {};
+
+        frame_head(&last, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&last, FIRST_ADDRESS, 1, "172.30.0.255", 9, "last");
+        lab_send_frame(guest, frame);
+        lab_send_frame(guest, &last);
+        return lab_saw_before(bridge, frame, &last);
+}
+
+static void a_guest_sends_from_its_own_mac_and_address(void **state) {
+        Lab *lab = lab_need(state);
+        Frame frame = {};
+
+        lab_set(lab, 2, 0);
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "own");
+        assert_true(passes(lab, &frame));
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_ARP);
+        frame_arp(&frame, 1, FIRST_MAC, FIRST_ADDRESS, HOST_ADDRESS);
+        assert_true(passes(lab, &frame));
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_ARP);
+        frame_arp(&frame, 2, FIRST_MAC, FIRST_ADDRESS, HOST_ADDRESS);
+        assert_true(passes(lab, &frame));
+}
+
+static void a_mac_or_address_of_another_is_dropped(void **state) {
+        Lab *lab = lab_need(state);
+        Frame frame = {};
+
+        lab_set(lab, 2, 0);
+        frame_head(&frame, BROADCAST, SECOND_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "mac");
+        assert_false(passes(lab, &frame));
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, SECOND_ADDRESS, 1, HOST_ADDRESS, 53, "address");
+        assert_false(passes(lab, &frame));
+        frame_head(&frame, BROADCAST, SECOND_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, SECOND_ADDRESS, 1, HOST_ADDRESS, 53, "both");
+        assert_false(passes(lab, &frame));
+}
+
+static void arp_in_the_name_of_another_is_dropped(void **state) {
+        Lab *lab = lab_need(state);
+        Frame frame = {};
+
+        lab_set(lab, 2, 0);
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_ARP);
+        frame_arp(&frame, 2, FIRST_MAC, HOST_ADDRESS, SECOND_ADDRESS);
+        assert_false(passes(lab, &frame));
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_ARP);
+        frame_arp(&frame, 2, SECOND_MAC, FIRST_ADDRESS, HOST_ADDRESS);
+        assert_false(passes(lab, &frame));
+        frame_head(&frame, BROADCAST, SECOND_MAC, ETHERTYPE_ARP);
+        frame_arp(&frame, 2, FIRST_MAC, FIRST_ADDRESS, HOST_ADDRESS);
+        assert_false(passes(lab, &frame));
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_ARP);
+        frame_arp(&frame, 9, FIRST_MAC, FIRST_ADDRESS, HOST_ADDRESS); /* inverse ARP's reply */
+        assert_false(passes(lab, &frame));
+}
+
+static void other_protocols_are_dropped(void **state) {
+        static const unsigned types[] = {ETHERTYPE_IPV6, ETHERTYPE_REVARP, 0x88cc /* LLDP */, 46};
+        Lab *lab = lab_need(state);
+        Frame frame = {};
+
+        lab_set(lab, 2, 0);
+        for (size_t i = 0; i < ELEMENTSOF(types); i++) {
+                frame_head(&frame, "33:33:00:00:00:01", FIRST_MAC, types[i]);
+                frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "type");
+                assert_false(passes(lab, &frame));
+        }
+}
+
+static void a_vlan_tag_hides_nothing(void **state) {
+        static const unsigned tags[] = {0x8100, 0x88a8};
+        Lab *lab = lab_need(state);
+        Frame frame = {};
+
+        lab_set(lab, 2, 0);
+        for (size_t i = 0; i < ELEMENTSOF(tags); i++) {
+                Frame untagged = {};
+                _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+
+                frame_head(&frame, BROADCAST, FIRST_MAC, tags[i]);
+                frame_put_u16(&frame, 0); /* a priority only: some take it for untagged */
+                frame_put_u16(&frame, ETHERTYPE_IP);
+                frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "vlan");
+                /* The kernel may have taken the tag off when the bridge shows the frame. */
+                frame_head(&untagged, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+                frame_datagram(&untagged, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "vlan");
+                assert_false(passes(lab, &frame));
+                {
+                        _cleanup_close_ int bridge = lab_packets(lab, lab->host_ns, "br-banger");
+                        Frame last = {};
+
+                        frame_head(&last, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+                        frame_datagram(&last, FIRST_ADDRESS, 1, "172.30.0.255", 9, "last");
+                        lab_send_frame(guest, &frame);
+                        lab_send_frame(guest, &last);
+                        assert_false(lab_saw_before(bridge, &untagged, &last));
+                }
+        }
+}
+
+static void what_a_dhcp_server_says_is_dropped(void **state) {
+        Lab *lab = lab_need(state);
+        Frame frame = {};
+
+        lab_set(lab, 2, 0);
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 67, "255.255.255.255", 68, "offer");
+        assert_false(passes(lab, &frame));
+}
+
+static void a_tap_that_is_not_among_the_guests_is_mute(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_packets(lab, lab->second_ns, "eth0");
+        _cleanup_close_ int other = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int bridge = lab_packets(lab, lab->host_ns, "br-banger");
+        Frame frame = {}, last = {};
+
+        lab_set(lab, 1, 0);
+        frame_head(&frame, BROADCAST, SECOND_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, SECOND_ADDRESS, 1, HOST_ADDRESS, 53, "mute");
+        frame_head(&last, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&last, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "last");
+        lab_send_frame(guest, &frame);
+        lab_send_frame(other, &last);
+        assert_false(lab_saw_before(bridge, &frame, &last));
+}
+
+static void before_any_guest_is_set_all_taps_are_mute(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int tap = lab_packets(lab, lab->host_ns, "bgr-" FIRST);
+        _cleanup_close_ int bridge = lab_packets(lab, lab->host_ns, "br-banger");
+        Frame frame = {};
+        char byte;
+
+        assert_int_equal(firewall_ensure(&lab->settings, NULL), 0);
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "mute");
+        lab_send_frame(guest, &frame);
+        (void) lab_saw_before(tap, &frame, &frame);
+        assert_int_equal(recv(bridge, &byte, 1, MSG_DONTWAIT), -1);
+}
+
+static void a_guest_does_not_reach_another_by_the_bridge(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int from = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int to = lab_packets(lab, lab->second_ns, "eth0");
+        _cleanup_close_ int bridge = lab_packets(lab, lab->host_ns, "br-banger");
+        Frame frame = {}, last = {};
+
+        /* Whatever the ports say. */
+        lab_run("for i in " FIRST " " SECOND
+                "; do ip link set bgr-$i type bridge_slave isolated off; done");
+        lab_set(lab, 2, 0);
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, SECOND_ADDRESS, 80, "isolated");
+        frame_head(&last, SECOND_MAC, "02:00:00:00:00:01", ETHERTYPE_IP);
+        frame_datagram(&last, HOST_ADDRESS, 1, SECOND_ADDRESS, 80, "last");
+        lab_send_frame(from, &frame);
+        (void) lab_saw_before(bridge, &frame, &frame);
+        lab_send_frame(bridge, &last);
+        assert_false(lab_saw_before(to, &frame, &last));
+
+        lab->settings.isolated = false;
+        lab_set(lab, 2, 0);
+        lab_send_frame(from, &frame);
+        (void) lab_saw_before(to, &frame, &frame);
+}
+
+/* ---- the host ---- */
+
+/* Does the first guest's datagram reach a program that listens on all of the host's addresses? What
+ * comes after it is for the host's DNS server, which a guest may ask. */
+static bool reaches_the_host(Lab *lab, const char *mac, const char *address, unsigned port) {
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int service = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", port);
+        _cleanup_close_ int dns = lab_socket(lab, lab->host_ns, SOCK_DGRAM, HOST_ADDRESS, 53);
+        Frame frame = {};
+        char buffer[16];
+
+        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, address, port, "first");
+        lab_send_frame(guest, &frame);
+        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "last");
+        lab_send_frame(guest, &frame);
+        lab_receives(dns, "last", NULL);
+        return recv(service, buffer, sizeof(buffer), MSG_DONTWAIT) >= 0;
+}
+
+static void mac_of(const char *link, char ret[static 18]) {
+        _cleanup_free_ char *command =
+                string_format("ip -o link show %s | sed 's|.*ether ||; s| .*||'", link);
+        FILE *out = popen(command, "re"); /* NOLINT */
+
+        assert_non_null(out);
+        assert_int_equal(fread(ret, 1, 17, out), 17);
+        ret[17] = '\0';
+        (void) pclose(out);
+}
+
+static void the_hosts_services_are_out_of_reach(void **state) {
+        Lab *lab = lab_need(state);
+        char mac[18];
+
+        mac_of("br-banger", mac);
+        lab_set(lab, 2, 1); /* with a forward of a loopback address: those are routed now */
+        assert_int_equal(lab_digit(ROUTE_LOCALNET), '1');
+        assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9999));
+        assert_false(reaches_the_host(lab, mac, HOST_OTHER_ADDRESS, 9999));
+        assert_false(reaches_the_host(lab, mac, HOST_OUTER_ADDRESS, 9999));
+        assert_false(reaches_the_host(lab, mac, "127.0.0.1", 9999));
+}
+
+static void a_guest_reaches_no_forward_of_the_host(void **state) {
+        Lab *lab = lab_need(state);
+        char mac[18];
+        _cleanup_close_ int target = lab_socket(lab, lab->second_ns, SOCK_DGRAM, SECOND_ADDRESS, 80);
+        static char everywhere[] = "0.0.0.0";
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        Frame frame = {};
+
+        mac_of("br-banger", mac);
+        lab->forwards[0].vm = lab->guests[1].vm;
+        lab->forwards[0].address = everywhere;
+        lab_set(lab, 2, 1);
+        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, "127.0.0.1", 8080, "loopback");
+        lab_send_frame(guest, &frame);
+        assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9999));
+        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 8080, "forward");
+        lab_send_frame(guest, &frame);
+        assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9999));
+        {
+                _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+
+                lab_send(host, SECOND_ADDRESS, 80, "marker");
+                lab_receives(target, "marker", NULL);
+        }
+}
+
+/* The kernel hands such frames to the tap itself, past the bridge. */
+static void a_link_local_group_is_no_way_past_the_bridge(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int service = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 9999);
+        char mac[18];
+        Frame frame = {};
+
+        mac_of("br-banger", mac);
+        lab_set(lab, 2, 0);
+        frame_head(&frame, "01:80:c2:00:00:03", FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 9999, "past");
+        lab_send_frame(guest, &frame);
+        assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9998));
+        lab_has_nothing(service);
+}
+
+static void the_host_reaches_a_guest_and_hears_its_answer(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        struct sockaddr_in from;
+
+        lab_set(lab, 2, 0);
+        lab_send(host, FIRST_ADDRESS, 80, "question");
+        lab_receives(guest, "question", &from);
+        assert_int_equal(sendto(guest, "answer", 6, 0, (const struct sockaddr *) (const void *) &from,
+                                sizeof(from)),
+                         6);
+        lab_receives(host, "answer", NULL);
+        lab_enter(lab->first_ns);
+        lab_run("ping -c 1 -W 5 " HOST_ADDRESS " >/dev/null 2>&1 || ! command -v ping >/dev/null");
+        lab_enter(lab->host_ns);
+}
+
+/* ---- beyond the host ---- */
+
+static void only_a_guest_with_nat_reaches_other_networks(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int with = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int without = lab_socket(lab, lab->second_ns, SOCK_DGRAM, SECOND_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 7);
+        struct sockaddr_in from;
+
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 0);
+        assert_int_equal(lab_digit(IP_FORWARD), '1');
+        lab_send(without, OUTSIDE_ADDRESS, 7, "without");
+        lab_send(with, OUTSIDE_ADDRESS, 7, "with");
+        lab_receives(outside, "with", &from);
+        assert_address(&from, HOST_OUTER_ADDRESS);
+        assert_int_equal(sendto(outside, "back", 4, 0, (const struct sockaddr *) (const void *) &from,
+                                sizeof(from)),
+                         4);
+        lab_receives(with, "back", NULL);
+        lab_has_nothing(outside);
+}
+
+static void guests_with_nat_do_not_reach_each_other_by_the_hosts_routing(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int second = lab_socket(lab, lab->second_ns, SOCK_DGRAM, SECOND_ADDRESS, 80);
+        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        char mac[18];
+        Frame frame = {};
+
+        mac_of("br-banger", mac);
+        lab->guests[0].nat = lab->guests[1].nat = true;
+        lab_set(lab, 2, 0);
+        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, SECOND_ADDRESS, 80, "routed");
+        lab_send_frame(guest, &frame);
+        assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9999));
+        lab_send(host, SECOND_ADDRESS, 80, "marker");
+        lab_receives(second, "marker", NULL);
+
+        lab->settings.isolated = false;
+        lab_set(lab, 2, 0);
+        lab_send_frame(guest, &frame);
+        lab_receives(second, "routed", NULL);
+}
+
+static void nat_that_is_taken_away_ends_at_once(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int other = lab_socket(lab, lab->second_ns, SOCK_DGRAM, SECOND_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 7);
+
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 0);
+        lab_send(guest, OUTSIDE_ADDRESS, 7, "before");
+        lab_receives(outside, "before", NULL);
+        lab->guests[0].nat = false;
+        lab->guests[1].nat = true;
+        lab_set(lab, 2, 0);
+        lab_send(guest, OUTSIDE_ADDRESS, 7, "after");
+        lab_send(other, OUTSIDE_ADDRESS, 7, "other");
+        lab_receives(outside, "other", NULL);
+}
+
+static void nobody_outside_reaches_a_guest_unasked(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 7);
+        _cleanup_close_ int probe = lab_socket(lab, lab->host_ns, SOCK_DGRAM, HOST_OUTER_ADDRESS, 7);
+
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 0);
+        lab_enter(lab->outside_ns);
+        lab_run("ip route add 172.30.0.0/24 via " HOST_OUTER_ADDRESS);
+        lab_enter(lab->host_ns);
+        lab_send(outside, FIRST_ADDRESS, 80, "unasked");
+        lab_send(outside, HOST_OUTER_ADDRESS, 7, "last");
+        lab_receives(probe, "last", NULL);
+        lab_send(probe, FIRST_ADDRESS, 80, "marker");
+        lab_receives(guest, "marker", NULL);
+}
+
+/* ---- forwards ---- */
+
+static void assert_exchange(int client, const char *address, unsigned port, int server,
+                            const char *seen_from) {
+        struct sockaddr_in from;
+
+        lab_send(client, address, port, "question");
+        lab_receives(server, "question", &from);
+        assert_address(&from, seen_from);
+        assert_int_equal(sendto(server, "answer", 6, 0, (const struct sockaddr *) (const void *) &from,
+                                sizeof(from)),
+                         6);
+        lab_receives(client, "answer", &from);
+        assert_address(&from, address);
+        assert_int_equal(ntohs(from.sin_port), port);
+}
+
+static void a_forward_of_the_loopback_address_leads_into_the_guest(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+
+        lab_set(lab, 2, 1);
+        assert_exchange(host, "127.0.0.1", 8080, guest, HOST_ADDRESS);
+        assert_int_equal(lab_digit(IP_FORWARD), '0'); /* nothing is routed */
+}
+
+static void a_forward_of_an_outer_address_is_for_others_too(void **state) {
+        static char address[] = HOST_OUTER_ADDRESS;
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 0);
+        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+
+        lab->forwards[0].address = address;
+        lab_set(lab, 2, 1);
+        assert_int_equal(lab_digit(IP_FORWARD), '1');
+        assert_int_equal(lab_digit(ROUTE_LOCALNET), '0');
+        assert_exchange(outside, HOST_OUTER_ADDRESS, 8080, guest, OUTSIDE_ADDRESS);
+        assert_exchange(host, HOST_OUTER_ADDRESS, 8080, guest, HOST_OUTER_ADDRESS);
+}
+
+static void a_forward_of_all_addresses_is_at_each_of_them(void **state) {
+        static char everywhere[] = "0.0.0.0";
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 0);
+        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+
+        lab->forwards[0].address = everywhere;
+        lab_set(lab, 2, 1);
+        assert_exchange(outside, HOST_OUTER_ADDRESS, 8080, guest, OUTSIDE_ADDRESS);
+        assert_exchange(host, "127.0.0.1", 8080, guest, HOST_ADDRESS);
+        assert_exchange(host, HOST_OTHER_ADDRESS, 8080, guest, HOST_OTHER_ADDRESS);
+}
+
+static void a_forward_carries_tcp(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int server = lab_socket(lab, lab->first_ns, SOCK_STREAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        struct sockaddr_in to = lab_at("127.0.0.1", 8080);
+        struct pollfd poller = {.fd = server, .events = POLLIN};
+
+        lab->forwards[0].protocol = ROOT_PROTOCOL_TCP;
+        lab_set(lab, 2, 1);
+        assert_int_equal(connect(client, (const struct sockaddr *) (const void *) &to, sizeof(to)), 0);
+        assert_int_equal(poll(&poller, 1, LAB_WAIT_MS), 1);
+
+        lab_set(lab, 2, 0);
+        close_fd(client);
+        client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(client, (const struct sockaddr *) (const void *) &to, sizeof(to)), -1);
+        assert_int_equal(errno, ECONNREFUSED);
+}
+
+static void a_forward_that_is_gone_carries_no_more_of_its_connections(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int marker = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        struct sockaddr_in to = lab_at("127.0.0.1", 8080);
+
+        lab_set(lab, 2, 1);
+        assert_exchange(host, "127.0.0.1", 8080, guest, HOST_ADDRESS);
+        lab_set(lab, 2, 0);
+        /* EPERM is how an output hook's drop reads. */
+        (void) sendto(host, "late", 4, 0, (const struct sockaddr *) (const void *) &to, sizeof(to));
+        lab_send(marker, FIRST_ADDRESS, 80, "marker");
+        lab_receives(guest, "marker", NULL);
+}
+
+/* 127.0.0.1 as the destination of a packet from elsewhere is never local, but the redirection is
+ * looked at before that. */
+static void a_loopback_forward_is_not_for_the_neighbours(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_packets(lab, lab->outside_ns, "eth0");
+        _cleanup_close_ int probe = lab_socket(lab, lab->host_ns, SOCK_DGRAM, HOST_OUTER_ADDRESS, 7);
+        Frame frame = {};
+        char mac[18];
+
+        mac_of("out0", mac);
+        lab->guests[0].nat = true; /* so that there is routing */
+        lab_set(lab, 2, 1);
+        frame_head(&frame, mac, "02:00:00:00:00:01", ETHERTYPE_IP);
+        frame_datagram(&frame, OUTSIDE_ADDRESS, 1, "127.0.0.1", 8080, "neighbour");
+        lab_send_frame(outside, &frame);
+        frame_head(&frame, mac, "02:00:00:00:00:01", ETHERTYPE_IP);
+        frame_datagram(&frame, OUTSIDE_ADDRESS, 1, HOST_OUTER_ADDRESS, 7, "last");
+        lab_send_frame(outside, &frame);
+        lab_receives(probe, "last", NULL);
+        lab_send(probe, FIRST_ADDRESS, 80, "marker");
+        lab_receives(guest, "marker", NULL);
+}
+
+#undef TEST
+#define TEST(function) cmocka_unit_test_setup_teardown(function, lab_setup, lab_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(a_guest_sends_from_its_own_mac_and_address),
+                TEST(a_mac_or_address_of_another_is_dropped),
+                TEST(arp_in_the_name_of_another_is_dropped),
+                TEST(other_protocols_are_dropped),
+                TEST(a_vlan_tag_hides_nothing),
+                TEST(what_a_dhcp_server_says_is_dropped),
+                TEST(a_tap_that_is_not_among_the_guests_is_mute),
+                TEST(before_any_guest_is_set_all_taps_are_mute),
+                TEST(a_guest_does_not_reach_another_by_the_bridge),
+                TEST(the_hosts_services_are_out_of_reach),
+                TEST(a_guest_reaches_no_forward_of_the_host),
+                TEST(a_link_local_group_is_no_way_past_the_bridge),
+                TEST(the_host_reaches_a_guest_and_hears_its_answer),
+                TEST(only_a_guest_with_nat_reaches_other_networks),
+                TEST(guests_with_nat_do_not_reach_each_other_by_the_hosts_routing),
+                TEST(nat_that_is_taken_away_ends_at_once),
+                TEST(nobody_outside_reaches_a_guest_unasked),
+                TEST(a_forward_of_the_loopback_address_leads_into_the_guest),
+                TEST(a_forward_of_an_outer_address_is_for_others_too),
+                TEST(a_forward_of_all_addresses_is_at_each_of_them),
+                TEST(a_forward_carries_tcp),
+                TEST(a_forward_that_is_gone_carries_no_more_of_its_connections),
+                TEST(a_loopback_forward_is_not_for_the_neighbours),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
