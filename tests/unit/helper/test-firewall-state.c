@@ -151,7 +151,7 @@ static void a_table_of_our_name_that_is_not_ours_is_refused_and_left_alone(void 
         Error *error = &lab->fixture->error;
 
         lab_run("nft 'table ip banger { comment \"mine\"; chain mine { accept; }; }'");
-        assert_refused(lab, 2, 1, -EEXIST, "table ip banger", "nft list table ip banger");
+        assert_refused(lab, 2, 1, -EEXIST, "table ip banger", "nft delete table ip banger");
         assert_int_equal(error->kind, ERROR_ALREADY_EXISTS);
         assert_int_equal(firewall_ensure(&lab->settings, NULL), -EEXIST);
         lab_run("ip link delete bgr-" FIRST "; ip link delete bgr-" SECOND);
@@ -384,19 +384,22 @@ static void without_tables_the_inventory_is_empty(void **state) {
 
 static void a_listing_is_read_by_its_depth(_unused_ void **state) {
         char text[] = "table ip banger {\n"
-                      "\tcomment \"banger\"\n"
+                      "\tcomment \"banger: net.ipv4.ip_forward was 0\"\n"
                       "\tcounter tcp-127.0.0.1-2 {\n"
                       "\t\tcomment \"banger:abcdef0123\"\n"
                       "\t\tpackets 3 bytes 18446744073709551615\n"
                       "\t}\n\n"
-                      "\tcounter refused {\n\t\tpackets 1 bytes 2\n\t}\n\n"
+                      "\tcounter refused {\n"
+                      "\t\tcomment \"banger\"\n"
+                      "\t\tpackets 1 bytes 2\n"
+                      "\t}\n\n"
                       "\tset nat {\n\t\ttype ipv4_addr\n\t\tcomment \"banger:0123456789\"\n\t}\n"
                       "\tchain counter {\n\t\tpackets 9 bytes 9\n\t}\n"
                       "}\n";
         FirewallTable table = {};
 
         assert_int_equal(firewall_table_parse(text, &table), 0);
-        assert_true(table.present && table.ours && !table.routing_was_off);
+        assert_true(table.ours && table.routing_was_off);
         assert_int_equal(table.n_counters, 2);
         assert_int_equal(firewall_table_find(&table, "tcp-127.0.0.1-2", "abcdef0123")->packets, 3);
         assert_true(firewall_table_find(&table, "tcp-127.0.0.1-2", NULL)->bytes == UINT64_MAX);
@@ -415,6 +418,16 @@ static void a_comment_inside_of_something_makes_no_table_ours(_unused_ void **st
         assert_false(table.ours);
         assert_int_equal(firewall_table_parse(other, &table), 0);
         assert_false(table.ours);
+}
+
+static void tables_are_found_by_their_whole_name(_unused_ void **state) {
+        FirewallState tables = {};
+
+        firewall_state_find("table inet filter {\n}\ntable bridge bangers {\n}\ntable arp ip banger {\n", &tables);
+        assert_false(tables.tables[FIREWALL_BRIDGE].present || tables.tables[FIREWALL_IP].present);
+        firewall_state_find("table inet banger {\n}\ntable ip banger {\n}\n", &tables);
+        assert_false(tables.tables[FIREWALL_BRIDGE].present);
+        assert_true(tables.tables[FIREWALL_IP].present);
 }
 
 #undef TEST
@@ -449,6 +462,7 @@ int main(void) {
                 TEST(without_tables_the_inventory_is_empty),
                 cmocka_unit_test(a_listing_is_read_by_its_depth),
                 cmocka_unit_test(a_comment_inside_of_something_makes_no_table_ours),
+                cmocka_unit_test(tables_are_found_by_their_whole_name),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
