@@ -16,6 +16,7 @@
 
 typedef struct Vms Vms;
 typedef struct Recovery Recovery;
+typedef struct Names Names;
 typedef struct StartOps StartOps;
 
 typedef struct DaemonContext {
@@ -39,4 +40,5 @@ typedef struct DaemonContext {
         Network *network; /* of the guests that run */
         Vms *vms;
         Recovery *recovery; /* NULL in tests without one */
+        Names *names;       /* NULL until VMs are known */
 } DaemonContext;
