@@ -63,6 +63,7 @@ static int create(const CommandContext *context, const VmRun *run, char *image, 
                 .kernel = run->kernel,
                 .vcpus = run->vcpus,
                 .memory_mib = run->memory_mib,
+                .work_mib = run->work_mib,
                 .ephemeral = run->remove,
         };
 

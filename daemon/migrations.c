@@ -37,7 +37,12 @@ static const char version_2[] =
         "ALTER TABLE vms ADD COLUMN boot_id TEXT;"
         "ALTER TABLE vms ADD COLUMN started_s INTEGER NOT NULL DEFAULT 0;";
 
-const char *const store_migrations[] = {version_1, version_2};
+/* Those from before have no work disk, and files of changes of the size that is usual. */
+static const char version_3[] =
+        "ALTER TABLE vms ADD COLUMN work_mib INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE vms ADD COLUMN cow_mib INTEGER NOT NULL DEFAULT 0;";
+
+const char *const store_migrations[] = {version_1, version_2, version_3};
 const size_t store_n_migrations = ELEMENTSOF(store_migrations);
 
 static int take_integer(const DatabaseRow *row, void *userdata) {

@@ -16,6 +16,9 @@ int root_tap_create(const char *socket, uint64_t deadline_usec, const RootVm *vm
 int root_tap_delete(const char *socket, uint64_t deadline_usec, const RootVmRef *vm, Error *reterr);
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,
                      Error *reterr);
+/* Of a stopped VM. */
+int root_disk_grow(const char *socket, uint64_t deadline_usec, const RootDiskGrow *grow,
+                   Error *reterr);
 int root_disk_detach(const char *socket, uint64_t deadline_usec, const RootVmRef *vm,
                      Error *reterr);
 /* *ret_listener_fd: for the guest's calls. */

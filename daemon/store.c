@@ -94,6 +94,8 @@ static int read_vm(const DatabaseRow *row, void *record) {
                 .ephemeral = database_row_integer(row, 8) != 0,
                 .broken = database_row_integer(row, 9) != 0,
                 .started_s = database_row_integer(row, 13),
+                .work_mib = database_row_integer(row, 14),
+                .cow_mib = database_row_integer(row, 15),
         };
 
         if (read_id(row, 0, &vm.id) < 0 || read_id(row, 2, &vm.image) < 0 ||
@@ -166,7 +168,8 @@ int store_load_vms(Store *store, VmRecord **ret, size_t *ret_n, Error *reterr) {
         Records records = {.size = sizeof(VmRecord), .read = read_vm};
         int r = load(store,
                      "SELECT id, name, image, kernel, vcpus, memory_mib, last_slot, created_s,"
-                     " ephemeral, broken, reason, intent, boot_id, started_s FROM vms ORDER BY name",
+                     " ephemeral, broken, reason, intent, boot_id, started_s, work_mib, cow_mib"
+                     " FROM vms ORDER BY name",
                      &records, clear_vm, reterr);
 
         if (r < 0)
@@ -226,15 +229,17 @@ int store_put_vm(Store *store, const VmRecord *record, Error *reterr) {
                 database_integer(record->ephemeral),  database_integer(record->broken),
                 database_text(record->reason),        database_integer(record->intent),
                 database_text(record->boot_id),       database_integer(record->started_s),
+                database_integer(record->work_mib),   database_integer(record->cow_mib),
         };
         int r = put(store,
                     "INSERT INTO vms (id, name, image, kernel, vcpus, memory_mib, last_slot,"
-                    " created_s, ephemeral, broken, reason, intent, boot_id, started_s)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+                    " created_s, ephemeral, broken, reason, intent, boot_id, started_s, work_mib,"
+                    " cow_mib) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                    " ?15, ?16)"
                     " ON CONFLICT (id) DO UPDATE SET name = ?2, image = ?3, kernel = ?4, vcpus = ?5,"
                     " memory_mib = ?6, last_slot = ?7, created_s = ?8, ephemeral = ?9, broken = ?10,"
                     " reason = ?11, intent = ?12, boot_id = ?13,"
-                    " started_s = ?14",
+                    " started_s = ?14, work_mib = ?15, cow_mib = ?16",
                     values, ELEMENTSOF(values), "vm", record->name, reterr);
 
         if (r == -EBUSY)
