@@ -134,12 +134,13 @@ static uid_t owner_uid(const Checks *checks) {
         return checks->has_conf ? checks->conf.uid : (uid_t) -1;
 }
 
-static int check_socket(Checks *checks, const char *path, const char *unit) {
+static int check_socket(Checks *checks, int dir_fd, const char *path, const char *name,
+                        const char *unit) {
         _cleanup_free_ char *remedy = string_format("run: sudo systemctl restart %s", unit);
 
         if (!remedy)
                 return -ENOMEM;
-        return check_path(checks, AT_FDCWD, path, path, S_IFSOCK, 0600, owner_uid(checks), remedy);
+        return check_path(checks, dir_fd, path, name, S_IFSOCK, 0600, owner_uid(checks), remedy);
 }
 
 static int add_answer(Checks *checks, const char *name, int r, const char *version,
@@ -206,11 +207,17 @@ static int check_units(Checks *checks) {
 }
 
 static int check_sockets(Checks *checks) {
-        int r = check_socket(checks, checks->env->host->bangerd_socket, UNIT_BANGERD_SOCKET);
+        const Host *host = checks->env->host;
+        const char *worker = BANGER_WORKER_SOCKET;
+        int r = check_socket(checks, AT_FDCWD, host->bangerd_socket, host->bangerd_socket,
+                             UNIT_BANGERD_SOCKET);
 
-        if (r < 0)
-                return r;
-        return check_socket(checks, checks->env->host->helper_socket, UNIT_HELPER_SOCKET);
+        if (r >= 0)
+                r = check_socket(checks, AT_FDCWD, host->helper_socket, host->helper_socket,
+                                 UNIT_HELPER_SOCKET);
+        if (r >= 0)
+                r = check_socket(checks, host->root_fd, worker + 1, worker, UNIT_WORKER_SOCKET);
+        return r;
 }
 
 static int check_host(Checks *checks) {

@@ -25,11 +25,13 @@ size_t live_width(const Live *live) {
 
 void live_write(Live *live, const char *text) {
         _cleanup_free_ char *escaped = live->on ? text_escape(text, ESCAPE_TEXT) : NULL;
+        /* In the last column the cursor may go on to the next line, where nothing erases ours. */
+        _cleanup_free_ char *line = escaped ? text_cut(escaped, live_width(live) - 1) : NULL;
 
-        if (!escaped)
+        if (!line)
                 return;
         /* To the line's beginning, and erase it (ECMA-48 EL). */
-        fprintf(live->out, "\r\033[K%s", escaped);
+        fprintf(live->out, "\r\033[K%s", line);
         fflush(live->out);
         live->written = true;
 }

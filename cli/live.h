@@ -14,7 +14,7 @@ typedef struct Live {
 Live live_start(const CommandContext *context);
 /* Columns that a line may have. */
 size_t live_width(const Live *live);
-/* Escaped; nothing where it is not on. */
+/* Escaped, and cut to what fits; nothing where it is not on. */
 void live_write(Live *live, const char *text);
 /* The line stays and is ended, or goes. */
 void live_keep(Live *live);

@@ -4,51 +4,16 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/utf8.h"
 
 typedef struct Scanner {
-        const uint8_t *text;
+        const char *text;
         size_t size, at;
         size_t depth, n_values, n_containers;
         Error *reterr;
 } Scanner;
 
 static int scan_value(Scanner *scanner);
-
-size_t utf8_sequence(const uint8_t *bytes, size_t size) {
-        uint8_t low = 0x80, high = 0xbf;
-        size_t length;
-
-        if (size == 0)
-                return 0;
-        if (bytes[0] < 0x80)
-                return 1;
-        if (bytes[0] >= 0xc2 && bytes[0] <= 0xdf)
-                length = 2;
-        else if (bytes[0] >= 0xe0 && bytes[0] <= 0xef)
-                length = 3;
-        else if (bytes[0] >= 0xf0 && bytes[0] <= 0xf4)
-                length = 4;
-        else
-                return 0;
-        if (length > size)
-                return 0;
-
-        /* The second byte's range excludes overlong forms, surrogates and what is past U+10FFFF. */
-        if (bytes[0] == 0xe0)
-                low = 0xa0;
-        else if (bytes[0] == 0xed)
-                high = 0x9f;
-        else if (bytes[0] == 0xf0)
-                low = 0x90;
-        else if (bytes[0] == 0xf4)
-                high = 0x8f;
-        if (bytes[1] < low || bytes[1] > high)
-                return 0;
-        for (size_t i = 2; i < length; i++)
-                if (bytes[i] < 0x80 || bytes[i] > 0xbf)
-                        return 0;
-        return length;
-}
 
 static int scan_fail(const Scanner *scanner, const char *reason) {
         return error_set(scanner->reterr, ERROR_INVALID_PARAMETER, EINVAL,
@@ -57,7 +22,7 @@ static int scan_fail(const Scanner *scanner, const char *reason) {
 
 /* The byte at hand, or -1 at the end. */
 static int scan_peek(const Scanner *scanner) {
-        return scanner->at < scanner->size ? scanner->text[scanner->at] : -1;
+        return scanner->at < scanner->size ? (unsigned char) scanner->text[scanner->at] : -1;
 }
 
 static bool scan_is_digit(const Scanner *scanner) {
@@ -139,7 +104,7 @@ static int scan_string(Scanner *scanner) {
                 }
                 if (c != '\\') {
                         length = utf8_sequence(scanner->text + scanner->at,
-                                               scanner->size - scanner->at);
+                                               scanner->size - scanner->at, NULL);
                         if (length == 0)
                                 return scan_fail(scanner, "not UTF-8");
                         scanner->at += length;
@@ -272,7 +237,7 @@ static int scan_value(Scanner *scanner) {
 }
 
 int json_scan_object(const char *text, size_t size, JsonScan *ret, Error *reterr) {
-        Scanner scanner = {.text = (const uint8_t *) text, .size = size, .reterr = reterr};
+        Scanner scanner = {.text = text, .size = size, .reterr = reterr};
         JsonScan scan;
         int r;
 

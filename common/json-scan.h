@@ -13,6 +13,3 @@ typedef struct JsonScan {
 
 /* -EINVAL with the reason and its position, -E2BIG when too deep or with too many containers. */
 int json_scan_object(const char *text, size_t size, JsonScan *ret, Error *reterr);
-
-/* Length of the well-formed UTF-8 sequence that starts here (Unicode table 3-7), 0 for none. */
-size_t utf8_sequence(const uint8_t *bytes, size_t size);

@@ -5,44 +5,11 @@
 #include <string.h>
 
 #include "common/strings.h"
-
-/* The length of the character at text, 0 when it is not well-formed (RFC 3629, table in section 4:
- * no overlong forms, no surrogates, nothing past U+10FFFF). */
-static size_t utf8_length(const unsigned char *text, size_t size) {
-        unsigned char low = 0x80, high = 0xbf; /* the second byte's bounds */
-        size_t length;
-
-        if (text[0] < 0x80)
-                return 1;
-        if (text[0] >= 0xc2 && text[0] <= 0xdf)
-                length = 2;
-        else if (text[0] >= 0xe0 && text[0] <= 0xef)
-                length = 3;
-        else if (text[0] >= 0xf0 && text[0] <= 0xf4)
-                length = 4;
-        else
-                return 0;
-        if (text[0] == 0xe0)
-                low = 0xa0;
-        else if (text[0] == 0xed)
-                high = 0x9f;
-        else if (text[0] == 0xf0)
-                low = 0x90;
-        else if (text[0] == 0xf4)
-                high = 0x8f;
-        if (length > size || text[1] < low || text[1] > high)
-                return 0;
-        for (size_t i = 2; i < length; i++)
-                if ((text[i] & 0xc0) != 0x80)
-                        return 0;
-        return length;
-}
+#include "common/utf8.h"
 
 static bool utf8_valid(const char *text, size_t size) {
-        const unsigned char *bytes = (const unsigned char *) text;
-
         for (size_t i = 0; i < size;) {
-                size_t length = utf8_length(bytes + i, size - i);
+                size_t length = utf8_sequence(text + i, size - i, NULL);
 
                 if (length == 0)
                         return false;

@@ -6,40 +6,12 @@
 #include "common/cleanup.h"
 #include "common/strings.h"
 #include "common/text.h"
+#include "common/utf8.h"
 
-/* The length of the UTF-8 sequence at text (RFC 3629), 0 when there is none. */
-static size_t utf8_decode(const char *text, uint32_t *ret) {
-        static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-        const unsigned char *bytes = (const unsigned char *) text;
-        uint32_t code;
-        size_t n;
+#define UTF8_LENGTH_MAX 4
 
-        if (bytes[0] < 0x80) {
-                *ret = bytes[0];
-                return 1;
-        }
-        if ((bytes[0] & 0xe0) == 0xc0) {
-                n = 2;
-                code = bytes[0] & 0x1fU;
-        } else if ((bytes[0] & 0xf0) == 0xe0) {
-                n = 3;
-                code = bytes[0] & 0x0fU;
-        } else if ((bytes[0] & 0xf8) == 0xf0) {
-                n = 4;
-                code = bytes[0] & 0x07U;
-        } else
-                return 0;
-
-        for (size_t i = 1; i < n; i++) {
-                if ((bytes[i] & 0xc0) != 0x80)
-                        return 0;
-                code = code << 6 | (bytes[i] & 0x3fU);
-        }
-        if (code < smallest[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-                return 0;
-
-        *ret = code;
-        return n;
+static size_t first_sequence(const char *text, uint32_t *ret_code) {
+        return utf8_sequence(text, strnlen(text, UTF8_LENGTH_MAX), ret_code);
 }
 
 /* What makes a terminal do something, or shows text in another order than it is stored. */
@@ -72,7 +44,7 @@ char *text_escape(const char *text, EscapeStyle style) {
 
         for (const char *p = text; *p;) {
                 uint32_t code = 0;
-                size_t n = utf8_decode(p, &code);
+                size_t n = first_sequence(p, &code);
 
                 if (n == 0) {
                         if (style == ESCAPE_JSON)
@@ -96,7 +68,7 @@ char *text_escape(const char *text, EscapeStyle style) {
 /* The bytes of the next character, and how many columns it takes. */
 static size_t next_character(const char *text, size_t *ret_columns) {
         uint32_t code = 0;
-        size_t n = utf8_decode(text, &code);
+        size_t n = first_sequence(text, &code);
         int columns = n == 0 ? 1 : wcwidth((wchar_t) code);
 
         /* A locale that does not know the character shows something one column wide. */

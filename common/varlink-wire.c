@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/json-scan.h"
 #include "common/json.h"
+#include "common/utf8.h"
 
 /* Messages with descriptors that may wait at once. Drivers stop reading when a message waits, so a
  * proper peer never gets near; it bounds what a hostile one can make this process hold open. */
@@ -276,7 +276,7 @@ static size_t copy_as_utf8(char *to, const char *from, size_t size) {
                 const char *piece = from + at;
                 size_t piece_size;
 
-                length = utf8_sequence((const uint8_t *) piece, size - at);
+                length = utf8_sequence(piece, size - at, NULL);
                 piece_size = length;
                 if (length == 0) {
                         length = 1;

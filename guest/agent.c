@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include "common/clock.h"
 #include "common/io.h"
@@ -16,14 +15,15 @@
 #include "guest/host.h"
 #include "guest/ready.h"
 #include "guest/rootfs.h"
-#include "guest/session.h"
+#include "guest/sessions.h"
 #include "guest/stop.h"
 #include "guest/vsock.h"
 
 #define CALL_USEC (5 * USEC_PER_SEC)
 #define BACKOFF_MIN_USEC (50 * USEC_PER_MSEC)
 #define BACKOFF_MAX_USEC (5 * USEC_PER_SEC)
-#define SESSIONS_MAX 128
+/* Less than the host takes for asking for a stop: it waits if all spare connections are taken. */
+#define SPARE_IDLE_USEC (2 * USEC_PER_SEC)
 
 enum {
         POLL_LISTENER,
@@ -34,7 +34,7 @@ enum {
 };
 
 typedef struct Agent {
-        SessionConfig session;
+        Sessions sessions;
         int listen_fd;
         int parent_fd; /* -1 once the init runs, or was found to fail */
         int ready_fd;  /* -1 once systemd is up, or for another init */
@@ -42,7 +42,6 @@ typedef struct Agent {
         uint64_t next_call_usec, backoff_usec; /* while there is no connection */
         GuestStage stage;
         char *failure;
-        size_t n_sessions;
 } Agent;
 
 static void drop_host(Agent *agent, const Error *error) {
@@ -96,33 +95,22 @@ static void call_again(Agent *agent) {
                 agent->backoff_usec = BACKOFF_MAX_USEC;
 }
 
-static _Noreturn void session_main(Agent *agent, int fd) {
+static void leave_agent(void *userdata) {
+        const Agent *agent = userdata;
+
         close_fd(agent->listen_fd);
         close_fd(agent->parent_fd);
         close_fd(agent->ready_fd);
         if (agent->host)
                 close_fd(varlink_client_fd(agent->host));
         (void) signal(SIGCHLD, SIG_DFL);
-        _exit(session_serve(&agent->session, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static void accept_session(Agent *agent) {
         int fd;
-        pid_t pid;
 
-        if (vsock_accept_host(agent->listen_fd, &fd) < 0)
-                return;
-        pid = fork();
-        if (pid == 0)
-                session_main(agent, fd);
-        if (pid > 0)
-                agent->n_sessions++;
-        close_fd(fd);
-}
-
-static void reap_sessions(Agent *agent) {
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-                agent->n_sessions--;
+        if (vsock_accept_host(agent->listen_fd, &fd) >= 0)
+                (void) sessions_start(&agent->sessions, fd);
 }
 
 /* Process 1 executes the init, which closes its end; or it says why it cannot. */
@@ -136,7 +124,7 @@ static void hear_parent(Agent *agent) {
                 text[n] = '\0';
                 agent->failure = strdup(text);
                 report(agent, GUEST_FAILED);
-        } else if (agent->session.init == INIT_OTHER) {
+        } else if (agent->sessions.config.init == INIT_OTHER) {
                 report(agent, GUEST_INIT);
         }
         agent->parent_fd = close_fd(agent->parent_fd);
@@ -151,7 +139,7 @@ static void hear_ready(Agent *agent) {
 
 static void agent_round(Agent *agent) {
         struct pollfd items[_POLL_MAX] = {
-                [POLL_LISTENER] = {.fd = agent->n_sessions < SESSIONS_MAX ? agent->listen_fd : -1,
+                [POLL_LISTENER] = {.fd = sessions_full(&agent->sessions) ? -1 : agent->listen_fd,
                                    .events = POLLIN},
                 [POLL_HOST] = {.fd = agent->host ? varlink_client_fd(agent->host) : -1,
                                .events = POLLIN},
@@ -171,7 +159,7 @@ static void agent_round(Agent *agent) {
         (void) sigemptyset(&none);
         (void) sigaddset(&none, SIGTERM);
         r = ppoll(items, _POLL_MAX, agent->host ? NULL : &timeout, &none);
-        reap_sessions(agent);
+        sessions_reap(&agent->sessions);
         if (r < 0)
                 return;
         if (items[POLL_PARENT].revents)
@@ -216,7 +204,7 @@ static int agent_open(Agent *agent, int host_fd) {
         if (r < 0)
                 console_print("no group of its own: %s", strerror(-r));
         r = vsock_listen(GUEST_VSOCK_PORT, &agent->listen_fd);
-        if (r >= 0 && agent->session.init == INIT_SYSTEMD)
+        if (r >= 0 && agent->sessions.config.init == INIT_SYSTEMD)
                 r = ready_listen(&agent->ready_fd);
         if (r >= 0)
                 r = varlink_client_new(host_fd, &agent->host);
@@ -236,7 +224,12 @@ int agent_main(int argc, char **argv) {
                 .listen_fd = -1,
                 .parent_fd = -1,
                 .ready_fd = -1,
-                .session = {.stop = stop_guest},
+                .sessions = {
+                        .config = {.stop = stop_guest},
+                        .spare_idle_usec = SPARE_IDLE_USEC,
+                        .forked = leave_agent,
+                        .userdata = &agent,
+                },
                 .stage = GUEST_AGENT,
                 .backoff_usec = BACKOFF_MIN_USEC,
         };
@@ -246,14 +239,14 @@ int agent_main(int argc, char **argv) {
                 return 2;
         host_fd = parse_fd(argv[2]);
         agent.parent_fd = parse_fd(argv[3]);
-        agent.session.init = init_kind_from_name(argv[4]);
+        agent.sessions.config.init = init_kind_from_name(argv[4]);
         r = agent_open(&agent, host_fd);
         if (r < 0) {
                 console_print("the agent cannot start: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         report(&agent, GUEST_AGENT);
-        if (agent.session.init == INIT_SELF)
+        if (agent.sessions.config.init == INIT_SELF)
                 report(&agent, GUEST_INIT);
         /* Process 1 goes on from here. */
         (void) io_write_full(agent.parent_fd, "r", 1);

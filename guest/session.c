@@ -64,6 +64,10 @@ static int handle_exec(VarlinkCall *call, const void *parameters, void *userdata
         Session *session = userdata;
         int r;
 
+        if (session->config->spare_idle_usec > 0) {
+                r = error_set(reterr, ERROR_BUSY, EBUSY, "too many commands run in this guest");
+                return error_set_hint(reterr, r, "try again when one has ended");
+        }
         r = exec_copy(parameters, &session->exec);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot run the command");
@@ -91,8 +95,9 @@ static const VarlinkMethod methods[] = {
 
 int session_serve(const SessionConfig *config, int fd) {
         static const Interface *const interfaces[] = {&interface_guest, NULL};
-        static const VarlinkServeConfig times = {
-                .idle_timeout_usec = UINT64_MAX,
+        const VarlinkServeConfig times = {
+                .idle_timeout_usec = config->spare_idle_usec > 0 ? config->spare_idle_usec :
+                                                                   UINT64_MAX,
                 .stall_timeout_usec = 30 * USEC_PER_SEC,
                 .total_timeout_usec = UINT64_MAX,
         };

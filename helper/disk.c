@@ -38,7 +38,8 @@ static int check_file(int fd, uid_t owner, uint64_t *ret_n_sectors, Error *reter
 
 /* Its first time a file of changes is the owner's, who made it: it must hold nothing yet, and nobody
  * may have it open for writing. From then on it is root's: what the kernel reads back from it, the
- * kernel has written. (A made-up table of changes stops the kernel: dm-exception-store.h.) */
+ * kernel has written. (A made-up table of changes stops the kernel: dm-exception-store.h.) Root's
+ * group says that it has been looked at, lest one of a call that was cut short be trusted. */
 static int adopt_changes(int fd, uid_t owner, Error *reterr) {
         struct stat st;
         int r = 0;
@@ -50,6 +51,8 @@ static int adopt_changes(int fd, uid_t owner, Error *reterr) {
                 r = error_set(reterr, ERROR_BUSY, EBUSY, "somebody has it open for writing");
         else if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_DATA) >= 0 || errno != ENXIO)
                 r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "it has a content of its own");
+        if (r >= 0 && fchown(fd, 0, 0) < 0)
+                r = error_set_errno(reterr, errno, "cannot take it over");
         (void) fcntl(fd, F_SETLEASE, F_UNLCK);
         if (r < 0 && fchown(fd, owner, (gid_t) -1) < 0)
                 return error_set_errno(reterr, errno, "cannot give it back");
@@ -87,7 +90,7 @@ static int open_changes(const Host *host, const char *path, uid_t owner, int *re
         if (fstat(first_fd, &first) < 0)
                 return error_set_errno(reterr, errno, "cannot look at %s", path);
         r = check_file(first_fd, first.st_uid == 0 ? 0 : owner, &n_sectors, reterr);
-        if (r >= 0 && first.st_uid != 0)
+        if (r >= 0 && (first.st_uid != 0 || first.st_gid != 0))
                 r = adopt_changes(first_fd, owner, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot use %s", path);

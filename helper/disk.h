@@ -25,12 +25,13 @@ typedef struct DiskFiles {
 #define DISK_FILES_INIT ((DiskFiles) {.image_fd = -1, .cow_fd = -1, .work_fd = -1})
 
 /* Opens images/IMAGE.ext4, vms/VM/root.cow and, if it has one, vms/VM/work.img below the state
- * directory. Each must be a regular file with one name only, of the owner's or, as the file of
- * changes from its first time on, root's; and those that are written no other VM's. */
+ * directory; each must be a regular file of the owner's with one name only. An empty root.cow becomes
+ * root's by it, and is taken as root's from then on. */
 int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 void disk_close_files(DiskFiles *files);
 
-/* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open. */
+/* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open, or if
+ * a file that is to be written is in another VM's use. */
 int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr);
 /* Goes on past failures. */
 int disk_detach(const Host *host, const VmId *vm, Error *reterr);

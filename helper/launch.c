@@ -19,6 +19,8 @@
 
 /* systemd's part of a start is the fork and the exec of the jailer. */
 #define START_TIMEOUT_USEC (20 * USEC_PER_SEC)
+/* EXIT_EXEC: systemd.exec(5), "Process Exit Codes". */
+#define STATUS_NOT_EXECUTED 203
 /* Unix98 pty slaves: UNIX98_PTY_SLAVE_MAJOR and the seven after it, linux/major.h. */
 #define PTY_MAJOR_FIRST 136
 #define PTY_MAJOR_LAST 143
@@ -111,9 +113,28 @@ static int start_unit(sd_bus *bus, const LaunchPlan *plan, Error *reterr) {
         return bus_call(bus, call, NULL, reterr);
 }
 
-static int await_start(sd_bus *bus, const VmId *vm, Error *reterr) {
-        UnitWait wait = {.deadline_usec = clock_monotonic_usec() + START_TIMEOUT_USEC,
-                         .cancel_fd = -1};
+/* systemd says why it could not execute a program, and how one ended, in the journal only. */
+static int not_started(const VmId *vm, const char *jailer, const UnitStatus *status,
+                       Error *reterr) {
+        VmNames names;
+        int r;
+
+        vm_names(vm, &names);
+        if (status->state == ROOT_UNIT_ABSENT)
+                r = error_set(reterr, ERROR_FAILED, EIO, "%s ended at once", jailer);
+        else if (status->exit_status == STATUS_NOT_EXECUTED)
+                r = error_set(reterr, ERROR_FAILED, EIO, "systemd cannot execute %s", jailer);
+        else
+                r = error_set(reterr, ERROR_FAILED, EIO, "%s ended at once: %s, status %d", jailer,
+                              status->result, status->exit_status);
+        return error_set_hint(reterr, r,
+                              "install Firecracker's release anew; what systemd saw: "
+                              "sudo journalctl -u %s", names.unit);
+}
+
+int launch_await(sd_bus *bus, const VmId *vm, const char *jailer, uint64_t deadline_usec,
+                 Error *reterr) {
+        const UnitWait wait = {.deadline_usec = deadline_usec, .cancel_fd = -1};
         _cleanup_error_ Error ignored = ERROR_INIT;
         UnitStatus status;
         int r;
@@ -128,10 +149,7 @@ static int await_start(sd_bus *bus, const VmId *vm, Error *reterr) {
                 return 0;
         if (status.state == ROOT_UNIT_ENDED)
                 (void) units_forget(bus, vm, &status, &ignored);
-        return error_set(reterr, ERROR_FAILED, EIO,
-                         "the jailer of vm %s did not start: %s, status %d", vm->text,
-                         status.result[0] != '\0' ? status.result : "the unit is gone",
-                         status.exit_status);
+        return not_started(vm, jailer, &status, reterr);
 }
 
 /* The numbers in the jail are only as good as the devices that had them. */
@@ -172,7 +190,8 @@ static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *ret
         console_hold(plan->console_fd);
         r = start_unit(bus, plan, reterr);
         if (r >= 0)
-                r = await_start(bus, vm, reterr);
+                r = launch_await(bus, vm, plan->programs->jailer,
+                                 clock_monotonic_usec() + START_TIMEOUT_USEC, reterr);
         console_release(plan->console_fd);
         return r;
 }

@@ -1,5 +1,5 @@
 #pragma once
-/* Network links; the only file that knows libnl. */
+/* Network links, as a source of the inventory. */
 #include "helper/inventory.h"
 
 /* The bridge, its carrier and the taps of VMs, in the network namespace of the caller. */

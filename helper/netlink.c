@@ -8,10 +8,14 @@
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
+#include <netlink/route/link.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "common/strings.h"
+
+/* How often a listing that changes interrupted is begun anew. */
+#define LIST_ATTEMPTS 50
 
 struct Netlink {
         struct nl_sock *socket;
@@ -150,6 +154,9 @@ static int collect_link(struct nl_msg *message, void *userdata) {
         state->up = info->ifi_flags & IFF_UP;
         copy_text(state->name, sizeof(state->name), attributes[IFLA_IFNAME]);
         copy_text(state->alias, sizeof(state->alias), attributes[IFLA_IFALIAS]);
+        if (attributes[IFLA_OPERSTATE])
+                (void) rtnl_link_operstate2str(nla_get_u8(attributes[IFLA_OPERSTATE]), state->state,
+                                               sizeof(state->state));
         if (attributes[IFLA_MASTER])
                 state->master = (int) nla_get_u32(attributes[IFLA_MASTER]);
         read_kind(state, attributes[IFLA_LINKINFO]);
@@ -234,15 +241,23 @@ int netlink_find(Netlink *netlink, const char *name, LinkState *ret, Error *rete
 
 static int list(Netlink *netlink, struct nl_msg *request, int (*take)(struct nl_msg *, void *),
                 Collected *ret, Error *reterr) {
-        Collected collected = {};
-        int r = request ? query(netlink, request, take, &collected) : -NLE_NOMEM;
+        int r = -NLE_NOMEM;
 
-        if (r < 0) {
+        for (int attempt = 0; request && attempt < LIST_ATTEMPTS; attempt++) {
+                Collected collected = {};
+
+                nlmsg_hdr(request)->nlmsg_seq = NL_AUTO_SEQ;
+                r = query(netlink, request, take, &collected);
+                if (r >= 0) {
+                        *ret = collected;
+                        return 0;
+                }
                 free(collected.items);
-                return failed(reterr, r, "cannot read the network's state");
+                /* A link came or went meanwhile: some may be missing. */
+                if (r != -NLE_DUMP_INTR)
+                        break;
         }
-        *ret = collected;
-        return 0;
+        return failed(reterr, r, "cannot read the network's state");
 }
 
 int netlink_list(Netlink *netlink, LinkState **ret, size_t *ret_n, Error *reterr) {

@@ -1,6 +1,7 @@
 #pragma once
-/* Changes of network links over rtnetlink, in the network namespace of the caller. Each function is
- * one request of the kernel; what belongs together is put together in network.c and tap.c. */
+/* Network links over rtnetlink, in the network namespace of the caller; the only module that knows
+ * libnl. Each function is one request of the kernel; what belongs together is put together in
+ * bridge.c and tap.c. */
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 
 #define LINK_ALIAS_MAX 64
 #define LINK_KIND_MAX 16
+#define LINK_STATE_MAX 16
 
 typedef struct Netlink Netlink;
 
@@ -20,6 +22,7 @@ typedef struct LinkState {
         char kind[LINK_KIND_MAX];   /* "bridge", "dummy", "tun"; "" for hardware */
         char alias[LINK_ALIAS_MAX]; /* cut to this */
         bool up;
+        char state[LINK_STATE_MAX]; /* RFC 2863's, which its carrier decides: "up", "down", "unknown" */
         /* Of kind "tun". */
         bool tap, persistent;
         uid_t owner; /* (uid_t) -1: none */

@@ -5,27 +5,43 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/install.h"
 #include "common/strings.h"
 
 /* Where `make install` of the release and distributions put them. */
 static const char *const directories[] = {"/usr/local/bin", "/usr/bin"};
 
+/* One remedy for all that owner and mode can be. */
+static int unfit(const char *path, int r, Error *reterr) {
+        return error_set_hint(reterr, r,
+                              "if you trust it, run: sudo chown root:root %s && sudo chmod 755 %s",
+                              path, path);
+}
+
 static int check_program(int fd, const char *path, uid_t uid, Error *reterr) {
         struct stat st;
+        int r;
 
         if (fstat(fd, &st) < 0)
                 return error_set_errno(reterr, errno, "cannot look at %s", path);
-        if (!S_ISREG(st.st_mode))
-                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "%s is not a regular file",
-                                 path);
-        if (st.st_uid != uid)
-                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
-                                 "%s belongs to uid %u instead of %u", path, st.st_uid, uid);
-        if (st.st_mode & (S_IWGRP | S_IWOTH))
-                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
-                                 "%s is writable by others than its owner", path);
-        if (!(st.st_mode & S_IXUSR))
-                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "%s is not executable", path);
+        if (!S_ISREG(st.st_mode)) {
+                r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "%s is not a regular file", path);
+                return error_set_hint(reterr, r, "name the program itself in " BANGER_CONF);
+        }
+        if (st.st_uid != uid) {
+                r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                              "%s belongs to uid %u instead of %u", path, st.st_uid, uid);
+                return unfit(path, r, reterr);
+        }
+        if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+                r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                              "%s is writable by others than its owner", path);
+                return unfit(path, r, reterr);
+        }
+        if (!(st.st_mode & S_IXUSR)) {
+                r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "%s is not executable", path);
+                return unfit(path, r, reterr);
+        }
         return 0;
 }
 
@@ -75,11 +91,18 @@ static int find_program(const char *name, const char *configured, uid_t uid,
                 }
         if (r != -ENOENT)
                 return r;
-        r = error_set(reterr, ERROR_UNAVAILABLE, ENOENT, "there is no %s on this host",
-                      configured ? configured : name);
+        if (configured) {
+                r = error_set(reterr, ERROR_UNAVAILABLE, ENOENT, "there is no %s at %s", name,
+                              configured);
+                return error_set_hint(reterr, r,
+                                      "install Firecracker's release there, or change the path in "
+                                      BANGER_CONF);
+        }
+        r = error_set(reterr, ERROR_UNAVAILABLE, ENOENT, "there is no %s in %s or %s", name,
+                      directories[0], directories[1]);
         return error_set_hint(reterr, r,
-                              "install Firecracker's release into /usr/local/bin, or name it in "
-                              "/etc/banger/banger.conf");
+                              "install Firecracker's release into %s, or name its path in "
+                              BANGER_CONF, directories[0]);
 }
 
 int programs_find(const Config *config, uid_t uid, Programs *ret, Error *reterr) {

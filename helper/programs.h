@@ -10,5 +10,5 @@ typedef struct Programs {
 
 /* From the configuration, else the first of /usr/local/bin and /usr/bin. Each must be a regular
  * file of `uid` (0 outside tests) that nobody else can write. ERROR_UNAVAILABLE with a hint when
- * there is none, ERROR_NOT_PERMITTED for one that is not safe. */
+ * there is none, ERROR_NOT_PERMITTED with one for one that is not safe. */
 int programs_find(const Config *config, uid_t uid, Programs *ret, Error *reterr);

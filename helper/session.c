@@ -27,9 +27,11 @@ static int session_check_peer(const Session *session, Error *reterr) {
 }
 
 int session_open(const SessionConfig *config, int fd, Session *ret, Error *reterr) {
-        _cleanup_session_ Session session = {.config = config, .fd = fd, .vm_lock_fd = -1};
+        _cleanup_session_ Session session = SESSION_INIT;
         int r;
 
+        session.config = config;
+        session.fd = fd;
         r = peer_read(fd, &session.peer);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot tell who has connected");
@@ -47,8 +49,7 @@ int session_open(const SessionConfig *config, int fd, Session *ret, Error *reter
                 return r;
         }
         session.settings = config_default;
-        *ret = session;
-        session = (Session) {.vm_lock_fd = -1};
+        *ret = steal_struct(session, SESSION_INIT);
         return 0;
 }
 
@@ -133,7 +134,7 @@ int session_vm(Session *session, const char *id, VmId *ret, Error *reterr) {
 int session_serve(const SessionConfig *config, int fd_taken) {
         _cleanup_(server_cleanup) VarlinkServer *server = NULL;
         _cleanup_close_ int fd = fd_taken;
-        _cleanup_session_ Session session = {};
+        _cleanup_session_ Session session = SESSION_INIT;
         _cleanup_error_ Error error = ERROR_INIT;
         VarlinkServerConfig server_config = {
                 .vendor = "banger",

@@ -30,6 +30,8 @@ typedef struct Session {
         int vm_lock_fd;  /* of that VM, until the connection ends; -1: none */
 } Session;
 
+/* A session that is cleared without having been opened must close nothing. */
+#define SESSION_INIT ((Session) {.fd = -1, .vm_lock_fd = -1})
 #define _cleanup_session_ _cleanup_(session_clear)
 
 /* Reads who owns the installation, and the peer of fd; refuses any but uid 0 and the owner, with a

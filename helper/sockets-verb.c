@@ -24,41 +24,16 @@ static uint64_t real_now(_unused_ void *userdata) {
         return clock_monotonic_usec();
 }
 
-/* The directory is the VM's by now: a link or anything but a socket of its own is refused. After a
- * restart of bangerd it is the owner's already. */
-static int check_socket(const Waiting *waiting, int fd, Error *reterr) {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0)
-                return error_set_errno(reterr, errno, "cannot be looked at");
-        if (!S_ISSOCK(st.st_mode))
-                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "is not a socket");
-        if (st.st_uid != waiting->uid && st.st_uid != waiting->owner)
-                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
-                                 "belongs to uid %u instead of %u", st.st_uid, waiting->uid);
-        return 1;
-}
-
 static int real_look(void *userdata, const char *path, int *ret_fd, Error *reterr) {
         const Waiting *waiting = userdata;
-        _cleanup_close_ int fd = -1;
-        int r;
 
-        fd = host_open_below(waiting->host->state_fd, path, O_PATH | O_NOFOLLOW);
-        if (fd == -ENOENT)
-                return 0;
-        if (fd < 0)
-                return error_set_errno(reterr, -fd, "cannot be opened");
-        r = check_socket(waiting, fd, reterr);
-        if (r < 0)
-                return r;
-        *ret_fd = steal_fd(&fd);
-        return 1;
+        return socket_open(waiting->host, path, waiting->uid, waiting->owner, ret_fd, reterr);
 }
 
 static int real_check(void *userdata, Error *reterr) {
         Waiting *waiting = userdata;
         UnitStatus status;
+        VmNames names;
         int r;
 
         if (!waiting->changed)
@@ -72,9 +47,10 @@ static int real_check(void *userdata, Error *reterr) {
         if (status.state == ROOT_UNIT_ABSENT)
                 return error_set(reterr, ERROR_FAILED, ESRCH, "the unit of vm %s is gone",
                                  waiting->vm->text);
-        return error_set(reterr, ERROR_FAILED, ESRCH,
-                         "the unit of vm %s has ended: %s, status %d", waiting->vm->text,
-                         status.result, status.exit_status);
+        vm_names(waiting->vm, &names);
+        r = error_set(reterr, ERROR_FAILED, ESRCH, "the unit of vm %s has ended: %s, status %d",
+                      waiting->vm->text, status.result, status.exit_status);
+        return error_set_hint(reterr, r, "what systemd saw: sudo journalctl -u %s", names.unit);
 }
 
 static int real_pause(void *userdata, uint64_t until_usec) {

@@ -1,7 +1,39 @@
 #include "helper/sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
+/* On the descriptor that is handed over: the directory is the VM's by now. */
+static int check_socket(int fd, uid_t uid, uid_t owner, Error *reterr) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot be looked at");
+        if (!S_ISSOCK(st.st_mode))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "is not a socket");
+        if (st.st_uid != uid && st.st_uid != owner)
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                 "belongs to uid %u instead of %u", st.st_uid, uid);
+        return 0;
+}
+
+int socket_open(const Host *host, const char *path, uid_t uid, uid_t owner, int *ret_fd,
+                Error *reterr) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        fd = host_open_below(host->state_fd, path, O_PATH | O_NOFOLLOW);
+        if (fd == -ENOENT)
+                return 0;
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot be opened");
+        r = check_socket(fd, uid, owner, reterr);
+        if (r < 0)
+                return r;
+        *ret_fd = steal_fd(&fd);
+        return 1;
+}
 
 int wait_for_path(const SocketOperations *operations, void *userdata, const SocketWanted *wanted,
                   int *ret_fd, Error *reterr) {

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/error.h"
+#include "helper/host.h"
 
 /* How long between two looks. */
 #define SOCKET_POLL_USEC 10000
@@ -26,6 +26,12 @@ typedef struct SocketWanted {
         const char *label; /* "API socket" */
         uint64_t deadline_usec;
 } SocketWanted;
+
+/* Opens (O_PATH) the socket at the path below the state directory: 1, or 0 while there is nothing.
+ * Anything but a socket of `uid`, the VM's, or of `owner`, who has it after a restart of bangerd, is
+ * ERROR_NOT_PERMITTED; a link is not followed. The caller closes *ret_fd. */
+int socket_open(const Host *host, const char *path, uid_t uid, uid_t owner, int *ret_fd,
+                Error *reterr);
 
 /* Looks at least once, however little time there is. ERROR_TIMED_OUT with the label,
  * ERROR_CANCELED, or what look or check say. The caller closes *ret_fd. */

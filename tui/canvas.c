@@ -170,7 +170,8 @@ void canvas_text_right(Canvas *canvas, int y, int x, int width, Role role, const
         draw(canvas, y, x, width, role, safe);
 }
 
-/* How many bytes of the text one row takes: up to the last blank that leaves what fits. */
+/* How many bytes of the text one row takes: up to the last blank that leaves what fits; what has
+ * none is broken where the row ends. */
 static size_t row_bytes(const Canvas *canvas, int width, const char *text) {
         size_t fits = 0, at = 0;
         int used = 0;
@@ -186,8 +187,7 @@ static size_t row_bytes(const Canvas *canvas, int width, const char *text) {
                 n = decode(text + at, &code);
                 used += columns_of(canvas, code);
                 if (used > width)
-                        /* A single word that is too long is cut by whoever draws it. */
-                        return fits > 0 ? fits : strlen(text);
+                        return fits > 0 ? fits : at > 0 ? at : n;
                 at += n;
         }
 }

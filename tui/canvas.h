@@ -53,8 +53,8 @@ int canvas_format(Canvas *canvas, int y, int x, int width, Role role, const char
         _printf_(6, 7);
 /* The same, ending at the column before x + width. */
 void canvas_text_right(Canvas *canvas, int y, int x, int width, Role role, const char *text);
-/* Over several rows, broken at blanks; what does not fit in the last ends in an ellipsis. Returns
- * the rows used, at least 1. */
+/* Over several rows, broken at blanks, and within a word only where it is longer than a row; what
+ * does not fit in the last ends in an ellipsis. Returns the rows used, at least 1. */
 int canvas_wrap(Canvas *canvas, Rect room, Role role, const char *text);
 /* How many rows that would be, without drawing. */
 int canvas_wrap_rows(const Canvas *canvas, int width, const char *text);

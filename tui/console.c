@@ -21,6 +21,7 @@
 #define UNWELL_USEC (5 * USEC_PER_SEC)    /* until what was not well is looked at again */
 #define POLLS_MAX (LINK_CALLS_MAX + 8)
 #define HANGUP_STATUS (128 + SIGHUP)
+#define INTERRUPT_STATUS (128 + SIGINT)
 
 typedef struct Console {
         const ConsoleEnv *env;
@@ -119,6 +120,18 @@ static char **make_arguments(const Console *console, const Action *action) {
         return r < 0 ? NULL : steal_ptr(arguments);
 }
 
+static void say_status(Console *console, const char *words, int status) {
+        if (status == 0)
+                ui_say(&console->ui, ROLE_GOOD, "banger %s: done", words);
+        else if (status == INTERRUPT_STATUS)
+                ui_say(&console->ui, ROLE_TEXT, "banger %s was interrupted", words);
+        else if (status == 1)
+                /* So ends a failure, and a "no" to its question or to sudo's: it has said which. */
+                ui_say(&console->ui, ROLE_TEXT, "banger %s was not completed", words);
+        else
+                ui_say(&console->ui, ROLE_BAD, "banger %s ended with status %d", words, status);
+}
+
 /* The command shows its plan and asks; sudo asks for its password. */
 static void do_shell(Console *console, const Intent *intent) {
         _cleanup_strv_ char **arguments = make_arguments(console, intent->action);
@@ -135,11 +148,8 @@ static void do_shell(Console *console, const Intent *intent) {
         terminal_drop_input();
         if (r < 0)
                 ui_say(&console->ui, ROLE_BAD, "%s", error.message ? error.message : "it failed");
-        else if (status == 0)
-                ui_say(&console->ui, ROLE_GOOD, "banger %s: done", intent->action->words);
         else
-                ui_say(&console->ui, ROLE_BAD, "banger %s ended with status %d",
-                       intent->action->words, status);
+                say_status(console, intent->action->words, status);
         link_hurry(console->feed.link);
         checks_stop(&console->checks);
         start_checks(console);
@@ -244,7 +254,7 @@ static void set_clock(Console *console) {
 
 static void stop_and_go_on(Console *console) {
         terminal_leave();
-        (void) raise(SIGSTOP);
+        shell_stop();
         terminal_enter();
         console->dirty = console->urgent = true;
 }
@@ -275,19 +285,24 @@ static void take_checks(Console *console) {
         on_changed(console);
 }
 
+/* What is frozen is drawn for a key or another size only. */
+static bool wants_screen(const Console *console) {
+        return console->dirty && (console->urgent || !console->ui.frozen);
+}
+
 /* When the loop has to wake without anything coming in. */
 static uint64_t next_deadline(const Console *console, uint64_t link_deadline, bool blocked) {
         uint64_t deadline = link_deadline;
 
         if (console->tick_usec < deadline)
                 deadline = console->tick_usec;
-        if (console->dirty && !blocked && console->frame_usec < deadline)
+        if (wants_screen(console) && !blocked && console->frame_usec < deadline)
                 deadline = console->frame_usec;
         return deadline;
 }
 
 static void step(Console *console) {
-        bool blocked = console->dirty && !terminal_ready();
+        bool blocked = wants_screen(console) && !terminal_ready();
         struct pollfd polls[POLLS_MAX] = {
                 {.fd = STDIN_FILENO, .events = POLLIN},
                 {.fd = console->signal_fd, .events = POLLIN},
@@ -297,7 +312,7 @@ static void step(Console *console) {
         uint64_t link_deadline, now;
         size_t n = 4;
 
-        n += link_polls(console->feed.link, &polls[n], POLLS_MAX - n, &link_deadline);
+        n += feed_polls(&console->feed, &polls[n], POLLS_MAX - n, &link_deadline);
         link_deadline = next_deadline(console, link_deadline, blocked);
         if (poll(polls, n, clock_poll_timeout(link_deadline)) < 0 && errno != EINTR) {
                 console->quit = true;
@@ -315,9 +330,10 @@ static void step(Console *console) {
         }
         if (console->checks.pid > 0 && polls[2].revents)
                 take_checks(console);
-        link_process(console->feed.link, now);
+        feed_process(&console->feed, now);
         tick(console, now);
-        if (console->dirty && (console->urgent || now >= console->frame_usec) && terminal_ready())
+        if (wants_screen(console) && (console->urgent || now >= console->frame_usec) &&
+            terminal_ready())
                 draw(console);
 }
 

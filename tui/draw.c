@@ -119,7 +119,7 @@ static void draw_list(Ui *ui, Rect rect, Canvas *canvas) {
         for (size_t i = 0; i < page && view->top + i < view->n_rows; i++)
                 draw_row(ui, panel, columns, view->rows[view->top + i],
                          (Rect) {rect.y + 1 + (int) i, rect.x, 1, rect.width},
-                         view->top + i == view->at, canvas);
+                         !view->lost && view->top + i == view->at, canvas);
 }
 
 /* ---- detail ---- */
@@ -234,9 +234,7 @@ static void draw_keys(const Ui *ui, int y, Canvas *canvas) {
                 if (!panel_key_action(key, NULL) || (key->on_row && !ui_selected(ui, &row)))
                         continue;
                 /* What would be refused is not offered. */
-                if (key->can && !key->can(ui->model, row, &force, &why))
-                        continue;
-                if (key->on_row && ui->model->link != LINK_UP)
+                if (!ui_may(ui, key, row, &force, &why))
                         continue;
                 x += draw_key(canvas, y, x, text, key->label);
         }
@@ -261,6 +259,7 @@ static void draw_tiny(const Ui *ui, Canvas *canvas) {
 void ui_draw(Ui *ui, Canvas *canvas) {
         View *view = ui_view(ui);
         Detail detail = {.n_lines = 0};
+        bool selected;
         size_t row = 0;
         Layout layout;
 
@@ -271,7 +270,8 @@ void ui_draw(Ui *ui, Canvas *canvas) {
                 draw_tiny(ui, canvas);
                 return;
         }
-        if (ui_selected(ui, &row))
+        selected = ui_selected(ui, &row);
+        if (selected)
                 fill_detail(ui, view, row, canvas->width, &detail);
         layout = layout_screen(canvas->height, canvas->width, view->detail_open, (int) view->n_rows,
                                (int) detail.n_lines);
@@ -279,7 +279,7 @@ void ui_draw(Ui *ui, Canvas *canvas) {
         header_draw_tabs(ui, view, canvas, layout.tabs);
         if (layout.list.height > 0)
                 draw_list(ui, layout.list, canvas);
-        if (layout.detail.height > 0 && view->n_rows > 0)
+        if (layout.detail.height > 0 && selected)
                 draw_detail(ui, row, layout.detail, canvas);
         draw_message(ui, layout.message, canvas);
         draw_keys(ui, layout.keys, canvas);

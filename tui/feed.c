@@ -2,7 +2,10 @@
 
 #include <errno.h>
 
+#include "common/clock.h"
 #include "common/strings.h"
+
+#define RETRY_USEC USEC_PER_SEC
 
 static const struct {
         const Interface *interface;
@@ -59,9 +62,17 @@ static void on_up(void *userdata) {
         feed->handler.changed(feed->handler.userdata);
 }
 
+static void forget_failures(Feed *feed) {
+        for (int ask = 0; ask < _FEED_ASK_MAX; ask++)
+                feed->failed[ask] = false;
+        feed->retry_usec = 0;
+}
+
 static void on_down(Error *error, void *userdata) {
         Feed *feed = userdata;
 
+        /* All is asked for when there is a daemon again. */
+        forget_failures(feed);
         model_link_down(feed->model, error);
         feed->handler.changed(feed->handler.userdata);
 }
@@ -86,6 +97,31 @@ static void on_event(Event *event, void *userdata) {
         feed->handler.changed(feed->handler.userdata);
 }
 
+/* The list has come. */
+static void clear_failure(Feed *feed, const Action *action) {
+        bool any = false;
+
+        for (int ask = 0; ask < _FEED_ASK_MAX; ask++) {
+                if (ask_action((FeedAsk) ask) == action)
+                        feed->failed[ask] = false;
+                any = any || feed->failed[ask];
+        }
+        if (!any)
+                error_clear(&feed->model->unlisted);
+}
+
+static void set_failure(Feed *feed, const Action *action, const Error *error) {
+        int r = error_set(&feed->model->unlisted, error->kind, EIO, "%s",
+                          error->message ? error->message : "it does not say why");
+
+        if (error->hint)
+                (void) error_set_hint(&feed->model->unlisted, r, "%s", error->hint);
+        for (int ask = 0; ask < _FEED_ASK_MAX; ask++)
+                if (ask_action((FeedAsk) ask) == action)
+                        feed->failed[ask] = true;
+        feed->retry_usec = feed->model->now_usec + RETRY_USEC;
+}
+
 static void on_reply(const Action *action, void *out, _unused_ bool progress, void *userdata) {
         Feed *feed = userdata;
 
@@ -99,11 +135,12 @@ static void on_reply(const Action *action, void *out, _unused_ bool progress, vo
                 model_set_status(feed->model, out);
         else if (action->out == &vm_progress_schema)
                 model_apply_progress(feed->model, out);
+        clear_failure(feed, action);
         ask_again(feed, action);
         feed->handler.changed(feed->handler.userdata);
 }
 
-static void on_failed(_unused_ const Action *action, const char *target, const Error *error,
+static void on_failed(const Action *action, const char *target, const Error *error,
                       void *userdata) {
         Feed *feed = userdata;
 
@@ -113,8 +150,32 @@ static void on_failed(_unused_ const Action *action, const char *target, const E
         else if (error->kind == ERROR_PROTOCOL)
                 error_set(&feed->model->differs, ERROR_PROTOCOL, EPROTO, "%s",
                           error->message ? error->message : "it cannot be understood");
-        /* Any other list that does not come goes with its subscription, which says why. */
+        else
+                set_failure(feed, action, error);
         feed->handler.changed(feed->handler.userdata);
+}
+
+size_t feed_polls(const Feed *feed, struct pollfd *polls, size_t max,
+                  uint64_t *ret_deadline_usec) {
+        size_t n = link_polls(feed->link, polls, max, ret_deadline_usec);
+
+        if (feed->retry_usec > 0 && feed->retry_usec < *ret_deadline_usec)
+                *ret_deadline_usec = feed->retry_usec;
+        return n;
+}
+
+void feed_process(Feed *feed, uint64_t now_usec) {
+        link_process(feed->link, now_usec);
+        if (feed->retry_usec == 0 || now_usec < feed->retry_usec)
+                return;
+        if (feed->model->link != LINK_UP) {
+                feed->retry_usec = now_usec + RETRY_USEC;
+                return;
+        }
+        feed->retry_usec = 0;
+        for (int ask = 0; ask < _FEED_ASK_MAX; ask++)
+                if (feed->failed[ask] && !link_asks(feed->link, ask_action((FeedAsk) ask)))
+                        feed_ask(feed, (FeedAsk) ask);
 }
 
 int feed_init(Feed *feed, const Host *host, Model *model, const FeedHandler *handler) {

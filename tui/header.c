@@ -184,6 +184,21 @@ void header_draw(const Model *model, Canvas *canvas, int y) {
         draw_figures(model, canvas, y + 1);
 }
 
+/* "by MEM ↓  /web  2 of 3" */
+static void set_place(const Panel *panel, const View *view, Span *ret) {
+        char order[32] = "", filter[FILTER_MAX + 4] = "";
+        size_t row, at = view_selected(view, &row) ? view->at + 1 : 0;
+
+        if (view_sorted(view))
+                (void) snprintf(order, sizeof(order), "by %s %s  ",
+                                panel->columns[view->sort].title, view->reverse ? "↓" : "↑");
+        if (view->filter[0])
+                (void) snprintf(filter, sizeof(filter), "/%s  ", view->filter);
+        if (view->filter[0] || view->n_rows > 0)
+                span_set(ret, order[0] || filter[0] ? ROLE_STRONG : ROLE_FAINT, "%s%s%zu of %zu",
+                         order, filter, at, view->n_rows);
+}
+
 void header_draw_tabs(const Ui *ui, const View *view, Canvas *canvas, int y) {
         const Model *model = ui->model;
         Pen pen = {.canvas = canvas, .y = y, .x = 1};
@@ -200,11 +215,8 @@ void header_draw_tabs(const Ui *ui, const View *view, Canvas *canvas, int y) {
                 span_set(&right, ROLE_BAD, "STALE %s",
                          figure_age((int64_t) ((model->now_usec - model->down_usec) / USEC_PER_SEC),
                                     age));
-        else if (view->filter[0])
-                span_set(&right, ROLE_STRONG, "/%s  %zu of %zu", view->filter,
-                         view->n_rows > 0 ? view->at + 1 : 0, view->n_rows);
-        else if (view->n_rows > 0)
-                span_set(&right, ROLE_FAINT, "%zu of %zu", view->at + 1, view->n_rows);
+        else
+                set_place(ui_panel(ui), view, &right);
         canvas_text_right(canvas, y, pen.x + 1, canvas->width - pen.x - 2, right.role, right.text);
 }
 
@@ -232,6 +244,12 @@ bool header_trouble(const Model *model, Span *message, Span *hint) {
                 span_set(message, ROLE_BUSY, "bangerd is version %s, this console is %s",
                          model->status.version, model->version);
                 span_set(hint, ROLE_STRONG, "run: sudo banger system restart");
+                return true;
+        }
+        if (model->unlisted.message) {
+                span_set(message, ROLE_BUSY, "bangerd does not tell everything: %s",
+                         model->unlisted.message);
+                span_set(hint, ROLE_STRONG, "%s", model->unlisted.hint ? model->unlisted.hint : "");
                 return true;
         }
         if (helper && helper->state != COMPONENT_OK && model->link == LINK_UP) {

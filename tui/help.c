@@ -23,6 +23,8 @@ static const struct {
         {"Enter", "open what is selected; Esc goes back"},
         {"[ ]", "turn the tabs of what is selected"},
         {"/", "show only rows with these words: web, !stopped, state:run; Esc shows all"},
+        {"o O", "sort by the next column, or the other way round"},
+        {"z", "freeze the screen until the next key"},
         {"Y", "show the commands that the keys stand for"},
         {"Ctrl-L", "draw the screen anew"},
         {"Ctrl-Z", "go to the shell; fg comes back"},

@@ -5,13 +5,6 @@
 #define LAYOUT_COLUMNS_MAX 16
 #define LAYOUT_GAP 2
 
-typedef enum LayoutDetail {
-        LAYOUT_DETAIL_NONE,
-        LAYOUT_DETAIL_BESIDE,
-        LAYOUT_DETAIL_BELOW,
-        LAYOUT_DETAIL_FULL,
-} LayoutDetail;
-
 typedef struct Layout {
         int header;  /* first row of two; the tabs are below */
         int tabs;

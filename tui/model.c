@@ -33,6 +33,7 @@ void model_clear(Model *model) {
                 log_line_clear(&model->log[i]);
         error_clear(&model->down);
         error_clear(&model->differs);
+        error_clear(&model->unlisted);
         error_clear(&model->report_error);
 }
 
@@ -73,6 +74,7 @@ void model_link_down(Model *model, Error *error) {
         model->link = LINK_DOWN;
         model->asked_usec = 0;
         model->sequence = 0;
+        error_clear(&model->unlisted);
         error_move(&model->down, error);
 }
 
@@ -205,8 +207,10 @@ static Work *new_work(Model *model) {
         size_t victim = 0;
 
         if (model->n_works == MODEL_WORKS_MAX) {
-                while (victim + 1 < MODEL_WORKS_MAX && !model->works[victim].ended)
+                while (victim < MODEL_WORKS_MAX && !model->works[victim].ended)
                         victim++;
+                if (victim == MODEL_WORKS_MAX)
+                        victim = 0;
                 work_clear(&model->works[victim]);
                 memmove(&model->works[victim], &model->works[victim + 1],
                         sizeof(Work) * (MODEL_WORKS_MAX - victim - 1));
@@ -338,10 +342,20 @@ ModelAsk model_apply_event(Model *model, Event *event) {
         return lost ? MODEL_ASK_ALL : ask;
 }
 
-const Work *model_work(const Model *model, const char *object) {
-        for (size_t i = model->n_works; i > 0; i--)
-                if (string_equal(model->works[i - 1].info.object, object))
+/* Kinds need not be methods that anybody may call: io.banger.VM.Recover. */
+static bool kind_is_of(const char *kind, const Interface *interface) {
+        size_t length = strlen(interface->name);
+
+        return strncmp(kind, interface->name, length) == 0 && kind[length] == '.';
+}
+
+const Work *model_work(const Model *model, const Interface *interface, const char *object) {
+        for (size_t i = model->n_works; i > 0; i--) {
+                const OperationInfo *info = &model->works[i - 1].info;
+
+                if (string_equal(info->object, object) && kind_is_of(info->kind, interface))
                         return &model->works[i - 1];
+        }
         return NULL;
 }
 

@@ -40,12 +40,12 @@ typedef struct Model {
         uint64_t down_usec;      /* monotonic, since when */
         uint64_t asked_usec;     /* monotonic, since when an answer is awaited; 0: none is */
         Error differs;           /* set: the daemon speaks another version's language */
+        Error unlisted;          /* set: why a list did not come; it will be asked for again */
         bool has_status, has_vms, has_images, has_report;
         SystemStatus status;
         VmList vms;
         ImageList images;
         SystemReport report;
-        bool report_running;
         Error report_error;
         HostSample sample;
         Work works[MODEL_WORKS_MAX]; /* oldest first */
@@ -88,8 +88,9 @@ const ImageInfo *model_image(const Model *model, size_t i);
 const SystemCheck *model_check(const Model *model, size_t i);
 /* The daemon's own word about a program; NULL while there is none. */
 const ComponentStatus *model_component(const Model *model, const char *name);
-/* The latest operation on an object of this name; NULL when there was none. */
-const Work *model_work(const Model *model, const char *object);
+/* The latest operation of the interface, which tells VMs from images, on an object of this name;
+ * NULL when there was none. */
+const Work *model_work(const Model *model, const Interface *interface, const char *object);
 int64_t model_work_elapsed_us(const Model *model, const Work *work);
 size_t model_n_running(const Model *model);
 /* Memory that running VMs may use. */

@@ -85,9 +85,9 @@ static bool can_change(const Model *model, _unused_ size_t row, _unused_ bool *r
 }
 
 static const PanelKey keys[] = {
-        {'i', "system install", "install", false, NULL, NULL},
-        {'r', "system restart", "restart", false, can_change, NULL},
-        {'U', "system uninstall", "uninstall", false, can_change, NULL},
+        {'i', "system install", "install", false, NULL, NULL, false},
+        {'r', "system restart", "restart", false, can_change, NULL, false},
+        {'U', "system uninstall", "uninstall", false, can_change, NULL, false},
 };
 
 const Panel panel_host = {

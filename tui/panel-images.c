@@ -77,6 +77,24 @@ static void cell(const Model *model, size_t row, size_t column, Span *ret) {
         }
 }
 
+static bool value(const Model *model, size_t row, size_t column, int64_t *ret) {
+        const ImageInfo *image = model_image(model, row);
+
+        switch (column) {
+        case COLUMN_SIZE:
+                *ret = image->size_bytes;
+                return true;
+        case COLUMN_DISK:
+                *ret = image->used_bytes;
+                return true;
+        case COLUMN_AGE:
+                *ret = model->now_s - image->created_s;
+                return true;
+        default:
+                return false;
+        }
+}
+
 static void empty(const Model *model, Span *ret) {
         if (!model->has_images)
                 span_set(ret, ROLE_FAINT, "waiting for the list of images");
@@ -119,7 +137,7 @@ static void ask_delete(const Model *model, size_t row, Question *question) {
 }
 
 static const PanelKey keys[] = {
-        {'D', "image delete", "delete", true, can_delete, ask_delete},
+        {'D', "image delete", "delete", true, can_delete, ask_delete, false},
 };
 
 const Panel panel_images = {
@@ -131,6 +149,7 @@ const Panel panel_images = {
         .id = id,
         .name = name,
         .cell = cell,
+        .value = value,
         .empty = empty,
         .tabs = tabs,
         .detail = show_detail,

@@ -48,7 +48,7 @@ static const char *name(const Model *model, size_t row) {
 }
 
 static const Work *current_work(const Model *model, const VmInfo *vm) {
-        const Work *work = model_work(model, vm->name);
+        const Work *work = model_work(model, &interface_vm, vm->name);
 
         return work && !work->ended ? work : NULL;
 }
@@ -115,6 +115,28 @@ static void cell(const Model *model, size_t row, size_t column, Span *ret) {
         }
 }
 
+static bool value(const Model *model, size_t row, size_t column, int64_t *ret) {
+        const VmInfo *vm = model_vm(model, row);
+
+        switch (column) {
+        case COLUMN_CPUS:
+                *ret = vm->vcpus;
+                return true;
+        case COLUMN_MEM:
+                *ret = vm->memory_mib;
+                return true;
+        case COLUMN_UP:
+                *ret = vm->started_s > 0 ? model->now_s - vm->started_s : -1;
+                return true;
+        case COLUMN_IP:
+                /* Addresses are counted by slots. */
+                *ret = vm->slot;
+                return true;
+        default:
+                return false;
+        }
+}
+
 static void empty(const Model *model, Span *ret) {
         if (!model->has_vms)
                 span_set(ret, ROLE_FAINT, "waiting for the list of VMs");
@@ -129,7 +151,7 @@ static void empty(const Model *model, Span *ret) {
 /* ---- detail ---- */
 
 static void add_work(const Model *model, const VmInfo *vm, Detail *detail) {
-        const Work *work = model_work(model, vm->name);
+        const Work *work = model_work(model, &interface_vm, vm->name);
         _cleanup_free_ char *stages = NULL, *took = NULL;
         const char *verb;
         Span *span;
@@ -261,9 +283,9 @@ static void ask_delete(const Model *model, size_t row, Question *question) {
 }
 
 static const PanelKey keys[] = {
-        {'s', "vm start", "start", true, can_start, NULL},
-        {'x', "vm stop", "stop", true, can_stop, NULL},
-        {'D', "vm delete", "delete", true, can_delete, ask_delete},
+        {'s', "vm start", "start", true, can_start, NULL, true},
+        {'x', "vm stop", "stop", true, can_stop, NULL, true},
+        {'D', "vm delete", "delete", true, can_delete, ask_delete, true},
 };
 
 const Panel panel_vms = {
@@ -275,6 +297,7 @@ const Panel panel_vms = {
         .id = id,
         .name = name,
         .cell = cell,
+        .value = value,
         .empty = empty,
         .tabs = tabs,
         .detail = show_detail,

@@ -52,6 +52,7 @@ typedef struct PanelKey {
         /* NULL where it always can. False: why holds the reason. *ret_force: only with --force. */
         bool (*can)(const Model *model, size_t row, bool *ret_force, Span *why);
         void (*ask)(const Model *model, size_t row, Question *question); /* ACTION_DESTROYS */
+        bool helper;       /* bangerd needs bangerd-root for it */
 } PanelKey;
 
 typedef struct Panel {
@@ -63,6 +64,9 @@ typedef struct Panel {
         const char *(*id)(const Model *model, size_t row);   /* stable */
         const char *(*name)(const Model *model, size_t row); /* what a user calls it */
         void (*cell)(const Model *model, size_t row, size_t column, Span *ret);
+        /* What a column of figures is sorted by; false for one that is sorted by its text. NULL
+         * where the order says something and stays. */
+        bool (*value)(const Model *model, size_t row, size_t column, int64_t *ret);
         /* Why there is no row: nothing yet (which key or command makes one), or not known. */
         void (*empty)(const Model *model, Span *ret);
         const char *const *tabs; /* NULL-terminated */

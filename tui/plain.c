@@ -66,10 +66,10 @@ static void fetch(Feed *feed, const ConsoleEnv *env) {
                 feed->model->now_usec = now;
                 feed->model->now_s = env->now_s();
                 feed->model->asked_usec = link_waits_since(feed->link);
-                link_process(feed->link, now);
+                feed_process(feed, now);
                 if (complete(feed->model) || now >= until)
                         return;
-                n = link_polls(feed->link, polls, POLLS_MAX, &deadline);
+                n = feed_polls(feed, polls, POLLS_MAX, &deadline);
                 (void) poll(polls, n, clock_poll_timeout(deadline < until ? deadline : until));
         }
 }

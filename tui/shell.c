@@ -40,6 +40,49 @@ static void wait_for_return(void) {
         }
 }
 
+static void mask_stop(int how) {
+        sigset_t stop;
+
+        (void) sigemptyset(&stop);
+        (void) sigaddset(&stop, SIGTSTP);
+        (void) sigprocmask(how, &stop, NULL);
+}
+
+void shell_stop(void) {
+        (void) kill(getpid(), SIGTSTP);
+        /* Comes here, together with one that waited; what would wait still goes with SIGCONT. */
+        mask_stop(SIG_UNBLOCK);
+        mask_stop(SIG_BLOCK);
+}
+
+/* A stop that nobody looks at any more. */
+static void forget_stop(void) {
+        const struct sigaction ignore = {.sa_handler = SIG_IGN};
+        struct sigaction before;
+
+        (void) sigaction(SIGTSTP, &ignore, &before);
+        (void) sigaction(SIGTSTP, &before, NULL);
+}
+
+/* To its end: the status of waitpid(). A child that stops, by ^Z or by itself, stops its job, which
+ * is us: whoever makes us go on wants it to go on. */
+static int wait_for_child(pid_t pid) {
+        int status = 0;
+
+        for (;;) {
+                if (waitpid(pid, &status, WUNTRACED) < 0) {
+                        if (errno != EINTR)
+                                return status;
+                } else if (!WIFSTOPPED(status))
+                        return status;
+                else {
+                        shell_stop();
+                        /* Allowed for any process of the session: credentials(7), kill(2). */
+                        (void) kill(pid, SIGCONT);
+                }
+        }
+}
+
 int shell_run(char *const *argv, int *ret_status, Error *reterr) {
         const struct sigaction ignore = {.sa_handler = SIG_IGN};
         struct sigaction interrupt, quit;
@@ -60,10 +103,14 @@ int shell_run(char *const *argv, int *ret_status, Error *reterr) {
                 run_child(argv);
         if (pid < 0)
                 error_set_errno(reterr, errno, "cannot run %s", argv[0]);
-        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                continue;
-        if (pid > 0)
+        if (pid > 0) {
+                status = wait_for_child(pid);
+                /* It may have answered the ^Z that came to both of us. */
+                forget_stop();
+                mask_stop(SIG_UNBLOCK);
                 wait_for_return();
+                mask_stop(SIG_BLOCK);
+        }
         (void) sigaction(SIGINT, &interrupt, NULL);
         (void) sigaction(SIGQUIT, &quit, NULL);
         if (pid < 0)

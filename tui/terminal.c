@@ -105,8 +105,8 @@ static int check_term(Error *reterr) {
                           name ? name : "");
         }
         return error_set_hint(reterr, r,
-                              "set TERM to what the terminal is (xterm-256color, linux, vt100), or "
-                              "run: banger-tui --plain");
+                              "run: TERM=xterm-256color banger-tui (or linux, vt100: what the "
+                              "terminal is like), or: banger-tui --plain");
 }
 
 static void set_up_colours(void) {
@@ -136,6 +136,7 @@ static void set_up_modes(void) {
 }
 
 int terminal_open(Error *reterr) {
+        struct sigaction stop;
         int r = check_term(reterr);
 
         if (r < 0)
@@ -144,7 +145,10 @@ int terminal_open(Error *reterr) {
                 return error_set_errno(reterr, errno, "cannot read the terminal's settings");
         use_env(TRUE);
         use_tioctl(TRUE);
+        (void) sigaction(SIGTSTP, NULL, &stop);
         terminal.screen = newterm(NULL, stdout, stdin);
+        /* Curses would stop us in a way of its own. */
+        (void) sigaction(SIGTSTP, &stop, NULL);
         if (!terminal.screen)
                 return error_set(reterr, ERROR_FAILED, ENOTTY, "cannot draw on this terminal");
         keep_capability("sgr0");

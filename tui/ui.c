@@ -15,7 +15,7 @@ void ui_init(Ui *ui, const Model *model) {
 
 void ui_clear(Ui *ui) {
         for (size_t i = 0; i < VIEWS_MAX; i++)
-                free(ui->views[i].rows);
+                view_clear(&ui->views[i]);
 }
 
 const Panel *ui_panel(const Ui *ui) {
@@ -40,78 +40,57 @@ void ui_say(Ui *ui, Role role, const char *format, ...) {
 }
 
 bool ui_selected(const Ui *ui, size_t *ret_row) {
-        const View *view = &ui->views[ui->panel];
-
-        if (view->at >= view->n_rows)
-                return false;
-        *ret_row = view->rows[view->at];
-        return true;
+        return view_selected(&ui->views[ui->panel], ret_row);
 }
 
 /* ---- rows and selection ---- */
 
-static void select_at(Ui *ui, size_t at) {
-        View *view = ui_view(ui);
-
-        if (view->n_rows == 0) {
-                view->at = 0;
-                return;
-        }
-        view->at = at < view->n_rows ? at : view->n_rows - 1;
-        view->detail_top = 0;
-        (void) snprintf(view->selected, sizeof(view->selected), "%s",
-                        ui_panel(ui)->id(ui->model, view->rows[view->at]));
-}
-
-static void filter_rows(const Ui *ui, const Panel *panel, View *view) {
+static bool is_there(const Ui *ui, const char *id) {
+        const Panel *panel = ui_panel(ui);
         size_t n = panel->n_rows(ui->model);
-        size_t *rows = reallocarray(view->rows, n > 0 ? n : 1, sizeof(*rows));
 
-        view->n_rows = 0;
-        if (!rows)
-                return;
-        view->rows = rows;
         for (size_t i = 0; i < n; i++)
-                if (filter_match(panel, ui->model, i, view->filter))
-                        rows[view->n_rows++] = i;
+                if (string_equal(panel->id(ui->model, i), id))
+                        return true;
+        return false;
 }
 
 /* A question about what is gone has its answer. */
 static void check_question(Ui *ui) {
-        const Panel *panel = ui_panel(ui);
-        size_t n = panel->n_rows(ui->model);
-
-        if (ui->overlay != OVERLAY_QUESTION)
+        if (ui->overlay != OVERLAY_QUESTION || is_there(ui, ui->dialog.id))
                 return;
-        for (size_t i = 0; i < n; i++)
-                if (string_equal(panel->id(ui->model, i), ui->dialog.id))
-                        return;
         ui->overlay = OVERLAY_NONE;
         ui_say(ui, ROLE_BUSY, "%s is gone", ui->dialog.name);
 }
 
 void ui_update(Ui *ui) {
-        const Panel *panel = ui_panel(ui);
         View *view = ui_view(ui);
+        Span id, name;
 
         check_question(ui);
-        filter_rows(ui, panel, view);
-        for (size_t i = 0; i < view->n_rows; i++)
-                if (string_equal(panel->id(ui->model, view->rows[i]), view->selected)) {
-                        view->at = i;
-                        return;
-                }
-        /* Its object is gone: what took its place. */
-        select_at(ui, view->at);
-        if (view->n_rows == 0)
-                view->detail_open = false;
+        span_set(&id, ROLE_TEXT, "%s", view->selected);
+        span_set(&name, ROLE_TEXT, "%s", view->name);
+        if (view_follow(view, ui_panel(ui), ui->model))
+                return;
+        if (is_there(ui, id.text))
+                ui_say(ui, ROLE_BUSY, "%s is not among /%s any more", name.text, view->filter);
+        else
+                ui_say(ui, ROLE_BUSY, "%s is gone", name.text);
+}
+
+static void look_up(Ui *ui) {
+        view_look_up(ui_view(ui), ui_panel(ui), ui->model);
+}
+
+static void select_at(Ui *ui, size_t at) {
+        view_select(ui_view(ui), ui_panel(ui), ui->model, at);
 }
 
 static void show_panel(Ui *ui, size_t panel, Intent *ret) {
         if (ui->panel == panel)
                 return;
         ui->panel = panel;
-        ui_update(ui);
+        look_up(ui);
         if (panels[panel] == &panel_host)
                 ret->kind = INTENT_CHECK;
 }
@@ -140,27 +119,45 @@ static void open_question(Ui *ui, const PanelKey *key, size_t row, bool force, I
         ret->kind = INTENT_ASK;
 }
 
-static void press(Ui *ui, const PanelKey *key, Intent *ret) {
+bool ui_may(const Ui *ui, const PanelKey *key, size_t row, bool *ret_force, Span *why) {
         const Panel *panel = ui_panel(ui);
+        const ComponentStatus *helper = model_component(ui->model, "bangerd-root");
+
+        if (key->on_row && ui->model->link != LINK_UP) {
+                span_set(why, ROLE_BAD, "cannot %s %s: bangerd is not there", key->label,
+                         panel->name(ui->model, row));
+                return false;
+        }
+        if (key->helper && helper && helper->state == COMPONENT_UNREACHABLE) {
+                span_set(why, ROLE_BAD, "cannot %s %s: the helper is unreachable: %s", key->label,
+                         panel->name(ui->model, row), helper->message ? helper->message : "?");
+                return false;
+        }
+        if (!key->can || key->can(ui->model, row, ret_force, why))
+                return true;
+        why->role = ROLE_BUSY;
+        return false;
+}
+
+static void press(Ui *ui, const PanelKey *key, Intent *ret) {
+        const View *view = ui_view(ui);
         bool force = false;
         size_t row = 0;
         Span why;
 
-        if (key->on_row && !ui_selected(ui, &row))
-                return;
-        if (ui->model->link != LINK_UP && key->on_row) {
-                ui_say(ui, ROLE_BAD, "cannot %s %s: bangerd is not there", key->label,
-                       panel->name(ui->model, row));
-                return;
-        }
-        if (key->can && !key->can(ui->model, row, &force, &why)) {
-                ui_say(ui, ROLE_BUSY, "%s", why.text);
+        if (key->on_row && !ui_selected(ui, &row)) {
+                if (view->lost)
+                        ui_say(ui, ROLE_BUSY,
+                               "%s is not selected any more: go to the row that you mean",
+                               view->name);
                 return;
         }
-        if (key->ask)
+        if (!ui_may(ui, key, row, &force, &why))
+                ui_say(ui, why.role, "%s", why.text);
+        else if (key->ask)
                 open_question(ui, key, row, force, ret);
         else
-                intend(ret, key, key->on_row ? panel->name(ui->model, row) : "", force);
+                intend(ret, key, key->on_row ? ui_panel(ui)->name(ui->model, row) : "", force);
 }
 
 static bool panel_key(Ui *ui, int pressed, Intent *ret) {
@@ -208,6 +205,9 @@ static void move(Ui *ui, long by) {
                 view->detail_top = at > 0 ? (size_t) at : 0;
                 return;
         }
+        /* From nothing to what is in its place. */
+        if (view->lost)
+                at = (long) view->at;
         select_at(ui, at > 0 ? (size_t) at : 0);
 }
 
@@ -254,8 +254,17 @@ static void turn_tab(Ui *ui, int by) {
         view->detail_top = 0;
 }
 
+static void sort(Ui *ui, int key) {
+        View *view = ui_view(ui);
+        const Panel *panel = ui_panel(ui);
+
+        if (key == 'o' ? view_sort_next(view, panel) : view_sort_reverse(view, panel))
+                look_up(ui);
+}
+
 static void plain_key(Ui *ui, int key, Intent *ret) {
         View *view = ui_view(ui);
+        size_t row;
 
         switch (key) {
         case 'q':
@@ -274,18 +283,26 @@ static void plain_key(Ui *ui, int key, Intent *ret) {
         case 'Y':
                 show_commands(ui);
                 break;
+        case 'o':
+        case 'O':
+                sort(ui, key);
+                break;
+        case 'z':
+                ui->frozen = true;
+                ui_say(ui, ROLE_STRONG, "frozen; any key goes on");
+                break;
         case '[':
         case ']':
                 turn_tab(ui, key == ']' ? 1 : -1);
                 break;
         case KEY_RETURN:
-                view->detail_open = view->n_rows > 0;
+                view->detail_open = ui_selected(ui, &row);
                 break;
         case KEY_ESCAPE:
                 if (!view->detail_open)
                         view->filter[0] = '\0';
                 view->detail_open = false;
-                ui_update(ui);
+                look_up(ui);
                 break;
         default:
                 break;
@@ -306,7 +323,7 @@ static void filter_key(Ui *ui, int key) {
                 view->filter[length] = (char) key;
                 view->filter[length + 1] = '\0';
         }
-        ui_update(ui);
+        look_up(ui);
 }
 
 static void question_key(Ui *ui, int key, Intent *ret) {
@@ -347,6 +364,10 @@ void ui_key(Ui *ui, int key, Intent *ret) {
         if (ui_tiny(ui) && key != 'q' && key != KEY_CTRL_L)
                 return;
         ui->message.text[0] = '\0';
+        if (ui->frozen) {
+                ui->frozen = false;
+                return;
+        }
         switch (ui->overlay) {
         case OVERLAY_QUESTION:
                 question_key(ui, key, ret);

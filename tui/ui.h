@@ -2,8 +2,8 @@
 /* What the user sees and does: the views, what is selected, dialogs, messages. A key becomes an
  * intent, which the console carries out; drawing goes to a canvas. No terminal, no socket. */
 #include "tui/dialog.h"
-#include "tui/filter.h"
 #include "tui/key.h"
+#include "tui/view.h"
 
 #define VIEWS_MAX 8
 
@@ -32,16 +32,6 @@ typedef enum Overlay {
         OVERLAY_FILTER,
 } Overlay;
 
-/* A view keeps its place while another is shown. */
-typedef struct View {
-        char selected[SPAN_MAX]; /* id */
-        size_t at, top;          /* of the rows that the filter lets through */
-        size_t *rows, n_rows;    /* those rows */
-        size_t tab, detail_top;
-        bool detail_open;        /* full-screen */
-        char filter[FILTER_MAX];
-} View;
-
 typedef struct Ui {
         const Model *model;
         size_t panel;
@@ -50,6 +40,7 @@ typedef struct Ui {
         size_t help_top;
         Dialog dialog;
         Span message;
+        bool frozen; /* what is shown stays until the next key */
         int height, width, page; /* as last drawn; page: rows of the list */
 } Ui;
 
@@ -66,6 +57,8 @@ const Panel *ui_panel(const Ui *ui);
 View *ui_view(Ui *ui);
 /* The model's row that is selected; false where there is none. */
 bool ui_selected(const Ui *ui, size_t *ret_row);
+/* Does the key do something now? False: why holds the reason. */
+bool ui_may(const Ui *ui, const PanelKey *key, size_t row, bool *ret_force, Span *why);
 /* "banger vm delete --force web" */
 void ui_command_line(const Intent *intent, Span *ret);
 /* Too small for more than a line of status. */

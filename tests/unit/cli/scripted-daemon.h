@@ -83,8 +83,7 @@ static inline int scripted_reply(Script *script, VarlinkCall *call, const Script
         char disk[] = "disk", *reason = step->reason ? strdup(step->reason) : NULL;
         VmInfo vm = {.id = id, .name = name, .image = image, .kernel = kernel, .vcpus = 1,
                      .memory_mib = 256, .state = VM_RUNNING};
-        VmProgress progress = {.operation = id, .stage = disk, .finished = true,
-                               .elapsed_us = 14000};
+        VmProgress progress = {.operation = id, .stage = disk};
         VmList vms = {.vms = {.items = &vm, .n_items = 1}};
         ImageInfo images[2] = {{.id = id, .name = image}, {.id = id, .name = name}};
         ImageList list = {.images = {.items = images, .n_items = step->n_images}};
@@ -104,8 +103,12 @@ static inline int scripted_reply(Script *script, VarlinkCall *call, const Script
                 return varlink_call_reply(call, &vms);
         if (string_equal(step->method, "VM.Create") || string_equal(step->method, "VM.Show"))
                 return varlink_call_reply(call, &vm);
-        if (varlink_call_wants_more(call))
+        if (varlink_call_wants_more(call)) {
                 (void) varlink_call_progress(call, &progress);
+                progress.finished = true;
+                progress.elapsed_us = 14000;
+                (void) varlink_call_progress(call, &progress);
+        }
         progress = (VmProgress) {.operation = id, .vm = &vm};
         return varlink_call_reply(call, &progress);
 }

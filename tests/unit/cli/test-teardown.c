@@ -3,6 +3,9 @@
 #include "cli/teardown.h"
 #include "tests/unit/cli/fixture.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 typedef struct Run {
         UnitScript script;
         SetupEnv env;
@@ -307,6 +310,78 @@ static void status_grades_units_directories_and_daemons(void **state) {
         run_close(&run);
 }
 
+/* Bound, but nobody listens: who asks is refused at once. */
+static void plant_socket(const TempRoot *root, const char *path, mode_t mode, uid_t uid) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        (void) unlinkat(root->fd, path + 1, 0);
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s%s", root->path, path);
+        assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(fchmodat(root->fd, path + 1, mode, 0), 0);
+        assert_int_equal(fchownat(root->fd, path + 1, uid, (gid_t) -1, 0), 0);
+        close_fd(fd);
+}
+
+static const struct {
+        const char *path, *remedy;
+} sockets[] = {
+        {BANGERD_SOCKET, "run: sudo systemctl restart bangerd.socket"},
+        {BANGERD_ROOT_SOCKET, "run: sudo systemctl restart bangerd-root.socket"},
+        {BANGER_WORKER_SOCKET, "run: sudo systemctl restart banger-worker.socket"},
+};
+
+static void plant_sockets(const TempRoot *root) {
+        for (size_t i = 0; i < ELEMENTSOF(sockets); i++)
+                plant_socket(root, sockets[i].path, 0600, temp_root_other_uid());
+}
+
+/* All are well but that one. */
+static void assert_sockets(const TempRoot *root, size_t wrong, CheckState state,
+                           const char *evidence) {
+        const char *const names[] = {root->bangerd_socket, root->helper_socket,
+                                     BANGER_WORKER_SOCKET};
+        SystemReport report;
+        Run run;
+
+        run_open(&run, root, units_well, ELEMENTSOF(units_well));
+        assert_int_equal(checks_run(&run.env, &report, NULL), 0);
+        for (size_t i = 0; i < ELEMENTSOF(sockets); i++) {
+                const SystemCheck *check = find_check(&report, names[i]);
+
+                assert_int_equal(check->state, i == wrong ? state : CHECK_OK);
+                assert_non_null(strstr(check->evidence, i == wrong ? evidence : "mode 0600"));
+                assert_true(string_equal(check->remedy, i == wrong ? sockets[i].remedy : NULL));
+        }
+        schema_clear(&system_report_schema, &report);
+        run_close(&run);
+}
+
+static void status_grades_each_of_the_three_sockets(void **state) {
+        const TempRoot *root = *state;
+
+        plant_install(root);
+        plant_sockets(root);
+        for (size_t i = 0; i < ELEMENTSOF(sockets); i++) {
+                plant_socket(root, sockets[i].path, 0666, temp_root_other_uid());
+                assert_sockets(root, i, CHECK_DEGRADED, "mode 0666; should be");
+                plant_sockets(root);
+        }
+}
+
+static void status_misses_each_of_the_three_sockets(void **state) {
+        const TempRoot *root = *state;
+
+        plant_install(root);
+        plant_sockets(root);
+        for (size_t i = 0; i < ELEMENTSOF(sockets); i++) {
+                assert_int_equal(unlinkat(root->fd, sockets[i].path + 1, 0), 0);
+                assert_sockets(root, i, CHECK_FAILED, "No such file");
+                plant_sockets(root);
+        }
+}
+
 static void only_all_well_is_status_zero(void **state) {
         SystemCheck checks[] = {{.state = CHECK_OK}, {.state = CHECK_OK}};
         SystemReport report = {.installed = true, .checks = {checks, 2}};
@@ -347,6 +422,10 @@ int main(void) {
                         status_of_a_bare_host_is_not_installed),
                 in_root("status_grades_units_directories_and_daemons",
                         status_grades_units_directories_and_daemons),
+                in_root("status_grades_each_of_the_three_sockets",
+                        status_grades_each_of_the_three_sockets),
+                in_root("status_misses_each_of_the_three_sockets",
+                        status_misses_each_of_the_three_sockets),
                 cmocka_unit_test(only_all_well_is_status_zero),
         };
 

@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-#include "common/json-scan.h"
 #include "common/json.h"
 
 static int parse_bytes(const char *text, size_t size, const char *expected) {
@@ -219,22 +218,6 @@ static void the_error_may_be_left_out(void **state) {
         assert_null(object);
 }
 
-static void utf8_sequences_have_their_length(void **state) {
-        static const struct {
-                const char *bytes;
-                size_t length;
-        } rows[] = {
-                {"a", 1}, {"\xc3\xa9", 2}, {"\xe2\x82\xac", 3}, {"\xf0\x9f\x98\x80", 4},
-                {"\xc3", 0}, {"\xc1\x81", 0}, {"\xf5\x80\x80\x80", 0}, {"", 0},
-        };
-
-        (void) state;
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
-                assert_int_equal(utf8_sequence((const uint8_t *) rows[i].bytes,
-                                               strlen(rows[i].bytes)),
-                                 rows[i].length);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(objects_are_built),
@@ -253,7 +236,6 @@ int main(void) {
                 cmocka_unit_test(too_many_containers_are_refused),
                 cmocka_unit_test(the_reason_tells_the_position),
                 cmocka_unit_test(the_error_may_be_left_out),
-                cmocka_unit_test(utf8_sequences_have_their_length),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

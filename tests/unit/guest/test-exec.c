@@ -112,39 +112,6 @@ static int call(Guest *guest, const char *method, const void *in, void *out, Err
         return r;
 }
 
-static void start(Guest *guest, char *const *words, char *const *environment,
-                  const char *directory) {
-        GuestExec exec = {
-                .command = (char **) (uintptr_t) words,
-                .environment = (char **) (uintptr_t) environment,
-                .directory = (char *) (uintptr_t) directory,
-        };
-
-        assert_int_equal(call(guest, "Exec", &exec, NULL, NULL), 0);
-}
-
-static void start_shell(Guest *guest, const char *script) {
-        char sh[] = "sh", option[] = "-c";
-        char *words[] = {sh, option, (char *) (uintptr_t) script, NULL};
-
-        start(guest, words, NULL, NULL);
-}
-
-static void send_frame(const Guest *guest, ExecFrameType type, const void *payload, size_t size) {
-        uint8_t header[EXEC_HEADER_SIZE];
-
-        exec_header_write(type, size, header);
-        assert_int_equal(send(guest->fd, header, sizeof(header), MSG_NOSIGNAL), sizeof(header));
-        if (size > 0)
-                assert_int_equal(send(guest->fd, payload, size, MSG_NOSIGNAL), size);
-}
-
-static void send_signal(const Guest *guest, int number) {
-        const uint8_t payload = (uint8_t) number;
-
-        send_frame(guest, EXEC_SIGNAL, &payload, 1);
-}
-
 static void take(Guest *guest, const ExecFrame *frame) {
         uint32_t credit;
 
@@ -181,6 +148,41 @@ static void take_all(Guest *guest) {
         while ((r = exec_reader_next(&guest->reader, &frame)) > 0)
                 take(guest, &frame);
         assert_int_equal(r, 0);
+}
+
+static void start(Guest *guest, char *const *words, char *const *environment,
+                  const char *directory) {
+        GuestExec exec = {
+                .command = (char **) (uintptr_t) words,
+                .environment = (char **) (uintptr_t) environment,
+                .directory = (char *) (uintptr_t) directory,
+        };
+
+        assert_int_equal(call(guest, "Exec", &exec, NULL, NULL), 0);
+        /* What came with the reply: nothing may come after it that would wake a wait. */
+        take_all(guest);
+}
+
+static void start_shell(Guest *guest, const char *script) {
+        char sh[] = "sh", option[] = "-c";
+        char *words[] = {sh, option, (char *) (uintptr_t) script, NULL};
+
+        start(guest, words, NULL, NULL);
+}
+
+static void send_frame(const Guest *guest, ExecFrameType type, const void *payload, size_t size) {
+        uint8_t header[EXEC_HEADER_SIZE];
+
+        exec_header_write(type, size, header);
+        assert_int_equal(send(guest->fd, header, sizeof(header), MSG_NOSIGNAL), sizeof(header));
+        if (size > 0)
+                assert_int_equal(send(guest->fd, payload, size, MSG_NOSIGNAL), size);
+}
+
+static void send_signal(const Guest *guest, int number) {
+        const uint8_t payload = (uint8_t) number;
+
+        send_frame(guest, EXEC_SIGNAL, &payload, 1);
 }
 
 /* One receive; false when nothing can come any more. */

@@ -10,6 +10,9 @@
 #include "tests/unit/helper/fixture.h"
 
 #define IMAGE "aaaaaaaaaa"
+#define COW_NAME "vms/0123456789/root.cow"
+#define COW "state/" COW_NAME
+#define OWNER 4242
 
 static const VmId vm = {.text = "0123456789"};
 
@@ -54,6 +57,9 @@ static void the_size_is_the_images_in_whole_sectors(void **state) {
         const DiskPlan of_vm = plan(false);
         DiskFiles files = DISK_FILES_INIT;
 
+        /* Only root can take the changes over. */
+        if (getuid() != 0)
+                skip();
         make_files(fixture);
         assert_int_equal(disk_open_files(&fixture->host, &of_vm, &files, NULL), 0);
         assert_int_equal(files.n_sectors, 2048);
@@ -146,6 +152,114 @@ static void a_fifo_neither_serves_nor_blocks(void **state) {
         assert_int_equal(mkfifo(path, 0600), 0);
         assert_int_equal(open_files(fixture, getuid()), -EPERM);
         assert_message(fixture, "not a regular file");
+}
+
+/* What the owner made, as another than the helper; root only can make that so. */
+static void make_files_of_owner(const Fixture *fixture) {
+        char path[256];
+
+        if (getuid() != 0)
+                skip();
+        make_files(fixture);
+        fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
+        assert_int_equal(chown(path, OWNER, OWNER), 0);
+        fixture_path(fixture, COW, path, sizeof(path));
+        assert_int_equal(chown(path, OWNER, OWNER), 0);
+        assert_int_equal(chmod(path, 0666), 0);
+}
+
+static int open_cow(const Fixture *fixture, int flags) {
+        char path[256];
+        int fd;
+
+        fixture_path(fixture, COW, path, sizeof(path));
+        fd = open(path, flags | O_CLOEXEC);
+        assert_true(fd >= 0);
+        return fd;
+}
+
+static struct stat look_at_cow(const Fixture *fixture) {
+        struct stat st;
+        char path[256];
+
+        fixture_path(fixture, COW, path, sizeof(path));
+        assert_int_equal(stat(path, &st), 0);
+        return st;
+}
+
+static void write_to_cow(const Fixture *fixture) {
+        int fd = open_cow(fixture, O_WRONLY);
+
+        assert_int_equal(pwrite(fd, "a table", 7, 1048576), 7);
+        close_fd(fd);
+}
+
+static void changes_that_the_owner_made_up_are_refused_and_given_back(void **state) {
+        Fixture *fixture = *state;
+
+        make_files_of_owner(fixture);
+        write_to_cow(fixture);
+        assert_int_equal(open_files(fixture, OWNER), -EPERM);
+        assert_int_equal(fixture->error.kind, ERROR_NOT_PERMITTED);
+        assert_message(fixture, "cannot use " COW_NAME ": it has a content of its own");
+        assert_int_equal(look_at_cow(fixture).st_uid, OWNER);
+}
+
+static void changes_that_somebody_can_write_are_busy_and_given_back(void **state) {
+        Fixture *fixture = *state;
+        int writer;
+
+        make_files_of_owner(fixture);
+        writer = open_cow(fixture, O_WRONLY);
+        assert_int_equal(open_files(fixture, OWNER), -EBUSY);
+        assert_int_equal(fixture->error.kind, ERROR_BUSY);
+        assert_message(fixture, "cannot use " COW_NAME ": somebody has it open for writing");
+        assert_int_equal(look_at_cow(fixture).st_uid, OWNER);
+        /* Nothing else was against it. */
+        close_fd(writer);
+        error_clear(&fixture->error);
+        assert_int_equal(open_files(fixture, OWNER), 0);
+}
+
+static void empty_changes_become_roots_and_are_taken_from_then_on(void **state) {
+        Fixture *fixture = *state;
+        struct stat st;
+
+        make_files_of_owner(fixture);
+        assert_int_equal(open_files(fixture, OWNER), 0);
+        st = look_at_cow(fixture);
+        assert_int_equal(st.st_uid, 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        /* What is in it now, the kernel has written. */
+        write_to_cow(fixture);
+        assert_int_equal(open_files(fixture, OWNER), 0);
+        assert_int_equal(look_at_cow(fixture).st_uid, 0);
+}
+
+/* The helper was killed between taking them over and looking at them. */
+static void changes_that_nobody_has_looked_at_yet_are_looked_at(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        make_files_of_owner(fixture);
+        fixture_path(fixture, COW, path, sizeof(path));
+        assert_int_equal(chown(path, 0, OWNER), 0);
+        write_to_cow(fixture);
+        assert_int_equal(open_files(fixture, OWNER), -EPERM);
+        assert_message(fixture, "cannot use " COW_NAME ": it has a content of its own");
+        assert_int_equal(look_at_cow(fixture).st_uid, OWNER);
+}
+
+static void changes_of_a_third_user_are_refused_and_stay_his(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        make_files_of_owner(fixture);
+        fixture_path(fixture, COW, path, sizeof(path));
+        assert_int_equal(chown(path, OWNER + 1, OWNER), 0);
+        assert_int_equal(open_files(fixture, OWNER), -EPERM);
+        assert_message(fixture, "belongs to uid 4243 instead of 4242");
+        assert_int_equal(look_at_cow(fixture).st_uid, OWNER + 1);
 }
 
 static void make_work(const Fixture *fixture, off_t size) {
@@ -468,6 +582,11 @@ int main(void) {
                 TEST(a_file_with_a_second_name_is_refused),
                 TEST(an_empty_image_is_refused),
                 TEST(a_fifo_neither_serves_nor_blocks),
+                TEST(changes_that_the_owner_made_up_are_refused_and_given_back),
+                TEST(changes_that_somebody_can_write_are_busy_and_given_back),
+                TEST(empty_changes_become_roots_and_are_taken_from_then_on),
+                TEST(changes_of_a_third_user_are_refused_and_stay_his),
+                TEST(changes_that_nobody_has_looked_at_yet_are_looked_at),
                 TEST(a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user),
                 TEST(a_loop_for_changes_can_be_written),
                 TEST(clearing_unbinds_the_loops_of_that_vm_only),

@@ -1,10 +1,10 @@
 #include <pty.h>
-#include <sys/socket.h>
+#include <signal.h>
 #include <sys/sysmacros.h>
 
-#include "common/strings.h"
+#include "common/clock.h"
 #include "helper/launch.h"
-#include "tests/unit/helper/fixture.h"
+#include "tests/unit/helper/fake-systemd.h"
 
 typedef struct Launched {
         sd_bus *bus;
@@ -263,6 +263,81 @@ static void what_is_no_pipe_to_write_to_is_refused_as_the_log(void **state) {
         assert_int_equal(launch_check_stdio(launched->pty[1], -1, NULL), -EINVAL);
 }
 
+static const VmId vm = {.text = "0123456789"};
+
+static int await(const Step *steps, size_t n_steps, uint64_t deadline_usec, Error *error) {
+        Systemd systemd = systemd_start(steps, n_steps);
+        int r = launch_await(systemd.bus, &vm, "/opt/jailer", deadline_usec, error);
+
+        systemd_finish(&systemd);
+        return r;
+}
+
+static uint64_t in_time(void) {
+        return clock_monotonic_usec() + 20 * USEC_PER_SEC;
+}
+
+static void a_unit_that_runs_has_been_launched(_unused_ void **state) {
+        static const Step steps[] = {{"ActiveState", .text = "activating"},
+                                     {"SubState", .text = "start", .changes = true},
+                                     {"ActiveState", .text = "active"},
+                                     {"SubState", .text = "running"}};
+
+        assert_int_equal(await(steps, ELEMENTSOF(steps), in_time(), NULL), 0);
+}
+
+#define FAILED_WITH(status)                                                                        \
+        {"ActiveState", .text = "failed"}, {"SubState", .text = "failed"},                         \
+                {"Result", .text = "exit-code"}, {"ExecMainCode", .number = 1},                    \
+                {"ExecMainStatus", .number = (status)}, {.call = "ResetFailedUnit"}
+
+static void a_jailer_that_ends_is_told_with_its_status_and_forgotten(_unused_ void **state) {
+        static const Step steps[] = {FAILED_WITH(1)};
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        assert_int_equal(await(steps, ELEMENTSOF(steps), in_time(), &error), -EIO);
+        assert_int_equal(error.kind, ERROR_FAILED);
+        assert_string_equal(error.message, "/opt/jailer ended at once: exit-code, status 1");
+        assert_non_null(strstr(error.hint, "sudo journalctl -u " UNIT));
+}
+
+static void a_jailer_that_cannot_be_executed_is_told_and_forgotten(_unused_ void **state) {
+        static const Step steps[] = {FAILED_WITH(203)};
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        assert_int_equal(await(steps, ELEMENTSOF(steps), in_time(), &error), -EIO);
+        assert_string_equal(error.message, "systemd cannot execute /opt/jailer");
+        assert_non_null(strstr(error.hint, "sudo journalctl -u " UNIT));
+}
+
+static void a_jailer_that_ended_well_is_gone_and_not_launched(_unused_ void **state) {
+        static const Step steps[] = {{"ActiveState", .text = "inactive"}, {"Job", .number = 0}};
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        assert_int_equal(await(steps, ELEMENTSOF(steps), in_time(), &error), -EIO);
+        assert_string_equal(error.message, "/opt/jailer ended at once");
+}
+
+static void a_start_that_takes_too_long_is_killed(_unused_ void **state) {
+        static const Step steps[] = {{"ActiveState", .text = "activating"},
+                                     {"SubState", .text = "start"},
+                                     {"KillUnit", .number = SIGKILL}};
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        assert_int_equal(await(steps, ELEMENTSOF(steps), 0, &error), -ETIMEDOUT);
+        assert_int_equal(error.kind, ERROR_TIMED_OUT);
+}
+
+static void a_start_that_cannot_be_watched_is_killed(_unused_ void **state) {
+        static const Step steps[] = {{"ActiveState", .error = SD_BUS_ERROR_ACCESS_DENIED},
+                                     {"KillUnit", .number = SIGKILL,
+                                      .error = "org.freedesktop.systemd1.NoSuchProcess"}};
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        assert_int_equal(await(steps, ELEMENTSOF(steps), in_time(), &error), -EACCES);
+        assert_string_equal(error.message, "systemd: as scripted");
+}
+
 #define LAUNCH_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
@@ -278,6 +353,12 @@ int main(void) {
                 LAUNCH_TEST(a_terminal_and_a_pipe_are_taken_as_stdio),
                 LAUNCH_TEST(what_is_no_terminal_is_refused_as_the_console),
                 LAUNCH_TEST(what_is_no_pipe_to_write_to_is_refused_as_the_log),
+                cmocka_unit_test(a_unit_that_runs_has_been_launched),
+                cmocka_unit_test(a_jailer_that_ends_is_told_with_its_status_and_forgotten),
+                cmocka_unit_test(a_jailer_that_cannot_be_executed_is_told_and_forgotten),
+                cmocka_unit_test(a_jailer_that_ended_well_is_gone_and_not_launched),
+                cmocka_unit_test(a_start_that_takes_too_long_is_killed),
+                cmocka_unit_test(a_start_that_cannot_be_watched_is_killed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,9 +4,13 @@
 #include <netlink/route/link.h>
 #include <netlink/route/link/bridge.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "helper/links.h"
+#include "helper/netlink.h"
 #include "tests/unit/helper/fixture.h"
 
 /* A network namespace for this process, entered before each test; false where that is refused. */
@@ -113,6 +117,52 @@ static void a_link_with_the_bridges_name_but_of_another_type_is_not_ours(void **
         assert_int_equal(fixture->inventory.entries.n_items, 0);
 }
 
+/* In a process of its own, until it is killed. */
+static void come_and_go(void) {
+        Netlink *netlink = NULL;
+        LinkState link;
+
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || netlink_open(&netlink, NULL) < 0)
+                _exit(1);
+        for (;;)
+                if (netlink_add(netlink, "passing", "bridge", NULL) < 0 ||
+                    netlink_find(netlink, "passing", &link, NULL) < 0 ||
+                    netlink_delete(netlink, link.index, NULL) < 0)
+                        _exit(1);
+}
+
+/* The kernel gives a long list in parts, and says so if it changed in between. */
+static void a_list_is_whole_while_other_links_come_and_go(void **state) {
+        Fixture *fixture = *state;
+        char name[IFNAMSIZ];
+        size_t n_listed = 0;
+        pid_t child;
+
+        if (!enter_namespace() || !make_bridge("br-banger"))
+                skip();
+        for (int i = 0; i < 60; i++) {
+                (void) snprintf(name, sizeof(name), "bgr-%010x", i);
+                assert_true(make_bridge(name));
+        }
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+                come_and_go();
+        for (int i = 0; i < 300 && n_listed <= 61; i++) {
+                if (links_read(&fixture->host, &fixture->inventory, &fixture->error) < 0)
+                        break;
+                n_listed = fixture->inventory.entries.n_items;
+                if (n_listed != 61)
+                        break;
+                schema_clear(&inventory_schema, &fixture->inventory);
+        }
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        if (fixture->error.message)
+                fail_msg("%s", fixture->error.message);
+        assert_int_equal(n_listed, 61);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(a_tap_is_listed_with_its_vm),
@@ -120,6 +170,7 @@ int main(void) {
                 TEST(links_of_others_are_not_listed),
                 TEST(the_bridge_is_listed_without_a_vm),
                 TEST(a_link_with_the_bridges_name_but_of_another_type_is_not_ours),
+                TEST(a_list_is_whole_while_other_links_come_and_go),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include "common/install.h"
 #include "common/strings.h"
 #include "helper/programs.h"
 #include "tests/unit/helper/fixture.h"
@@ -50,13 +51,46 @@ static void the_configured_programs_are_taken(void **state) {
         assert_string_equal(found->programs.jailer, found->jailer);
 }
 
-static void a_program_that_is_missing_is_unavailable_with_a_hint(void **state) {
+static void assert_part(const char *text, const char *part) {
+        if (!text || !strstr(text, part))
+                fail_msg("\"%s\" is not in \"%s\"", part, text ? text : "(nothing)");
+}
+
+static void a_configured_jailer_that_is_missing_is_named_with_a_remedy(void **state) {
         Found *found = *state;
 
         assert_int_equal(unlink(found->jailer), 0);
         assert_int_equal(find(found), -ENOENT);
         assert_int_equal(found->fixture->error.kind, ERROR_UNAVAILABLE);
-        assert_non_null(found->fixture->error.hint);
+        assert_part(found->fixture->error.message, "there is no jailer at /tmp/banger-test-");
+        assert_part(found->fixture->error.hint, "change the path in " BANGER_CONF);
+}
+
+static void a_jailer_that_is_not_installed_is_named_with_a_remedy(void **state) {
+        Found *found = *state;
+
+        if (access("/usr/local/bin/jailer", F_OK) == 0 || access("/usr/bin/jailer", F_OK) == 0)
+                skip();
+        found->config.jailer = NULL;
+        assert_int_equal(find(found), -ENOENT);
+        assert_int_equal(found->fixture->error.kind, ERROR_UNAVAILABLE);
+        assert_string_equal(found->fixture->error.message,
+                            "there is no jailer in /usr/local/bin or /usr/bin");
+        assert_part(found->fixture->error.hint, "install Firecracker's release into /usr/local/bin");
+}
+
+/* One command mends owner, mode and both. */
+static void assert_unfit(const Found *found, const char *path, const char *why) {
+        _cleanup_free_ char *chown_it = string_format("sudo chown root:root %s", path),
+                            *chmod_it = string_format("sudo chmod 755 %s", path);
+
+        assert_non_null(chown_it);
+        assert_non_null(chmod_it);
+        assert_int_equal(found->fixture->error.kind, ERROR_NOT_PERMITTED);
+        assert_part(found->fixture->error.message, path);
+        assert_part(found->fixture->error.message, why);
+        assert_part(found->fixture->error.hint, chown_it);
+        assert_part(found->fixture->error.hint, chmod_it);
 }
 
 static void a_program_that_others_can_write_is_refused(void **state) {
@@ -64,7 +98,7 @@ static void a_program_that_others_can_write_is_refused(void **state) {
 
         assert_int_equal(chmod(found->firecracker, 0775), 0);
         assert_int_equal(find(found), -EPERM);
-        assert_non_null(strstr(found->fixture->error.message, "writable"));
+        assert_unfit(found, found->firecracker, "writable by others");
 }
 
 static void a_program_of_somebody_else_is_refused(void **state) {
@@ -73,7 +107,7 @@ static void a_program_of_somebody_else_is_refused(void **state) {
         assert_int_equal(programs_find(&found->config, getuid() + 1, &found->programs,
                                        &found->fixture->error),
                          -EPERM);
-        assert_non_null(strstr(found->fixture->error.message, "belongs to uid"));
+        assert_unfit(found, found->firecracker, "belongs to uid");
 }
 
 static void a_directory_is_no_program(void **state) {
@@ -81,7 +115,8 @@ static void a_directory_is_no_program(void **state) {
 
         found->config.jailer = found->fixture->root;
         assert_int_equal(find(found), -EPERM);
-        assert_non_null(strstr(found->fixture->error.message, "not a regular file"));
+        assert_part(found->fixture->error.message, "not a regular file");
+        assert_part(found->fixture->error.hint, BANGER_CONF);
 }
 
 static void a_program_that_cannot_be_run_is_refused(void **state) {
@@ -89,7 +124,7 @@ static void a_program_that_cannot_be_run_is_refused(void **state) {
 
         assert_int_equal(chmod(found->jailer, 0644), 0);
         assert_int_equal(find(found), -EPERM);
-        assert_non_null(strstr(found->fixture->error.message, "not executable"));
+        assert_unfit(found, found->jailer, "not executable");
 }
 
 static void a_link_is_followed_to_the_file_itself(void **state) {
@@ -116,7 +151,8 @@ static void firecracker_by_another_name_is_refused_with_a_hint(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 PROGRAMS_TEST(the_configured_programs_are_taken),
-                PROGRAMS_TEST(a_program_that_is_missing_is_unavailable_with_a_hint),
+                PROGRAMS_TEST(a_configured_jailer_that_is_missing_is_named_with_a_remedy),
+                PROGRAMS_TEST(a_jailer_that_is_not_installed_is_named_with_a_remedy),
                 PROGRAMS_TEST(a_program_that_others_can_write_is_refused),
                 PROGRAMS_TEST(a_program_of_somebody_else_is_refused),
                 PROGRAMS_TEST(a_directory_is_no_program),

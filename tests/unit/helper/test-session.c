@@ -242,9 +242,31 @@ static void a_stranger_is_refused_and_recorded(void **state) {
         close_fd(fds[0]);
 }
 
+/* What is not the session's, above all 0: stdin, or what was opened in its place. */
+static void a_refused_client_closes_its_own_descriptor_only(void **state) {
+        Served *served = *state;
+        int fds[2] = {-1, -1}, null = open("/dev/null", O_RDWR | O_CLOEXEC), saved;
+        struct stat before, after;
+
+        assert_true(null >= 0);
+        saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
+        assert_int_equal(dup2(null, 0), 0);
+        assert_int_equal(fstat(0, &before), 0);
+        assert_true(stranger_connects(served, fds));
+        assert_int_equal(session_serve(&served->config, fds[1]), -EACCES);
+        assert_int_equal(fcntl(fds[1], F_GETFD), -1);
+        assert_int_equal(fstat(0, &after), 0);
+        assert_int_equal(before.st_rdev, after.st_rdev);
+        if (saved >= 0)
+                assert_int_equal(dup2(saved, 0), 0);
+        close_fd(saved);
+        close_fd(null);
+        close_fd(fds[0]);
+}
+
 static void the_owner_is_let_in(void **state) {
         Served *served = *state;
-        Session session = {};
+        Session session = SESSION_INIT;
         int fds[2] = {-1, -1};
 
         assert_true(stranger_connects(served, fds));
@@ -270,7 +292,7 @@ static void nobody_is_served_without_an_installation(void **state) {
 
 static void what_is_no_socket_is_an_error(void **state) {
         Served *served = *state;
-        Session session = {};
+        Session session = SESSION_INIT;
         int fds[2];
 
         assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
@@ -283,11 +305,11 @@ static void what_is_no_socket_is_an_error(void **state) {
 
 static void one_call_about_a_vm_waits_for_another(void **state) {
         Served *served = *state;
-        Session session = {.config = &served->config, .vm_lock_fd = -1},
-                other = {.config = &served->config, .fd = -1, .vm_lock_fd = -1};
+        Session session = SESSION_INIT, other = SESSION_INIT;
         int fds[2];
         VmId vm;
 
+        session.config = other.config = &served->config;
         fixture_mkdir(served->fixture, "state/jails");
         assert_int_equal(session_vm(&other, "0123456789", &vm, NULL), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
@@ -313,6 +335,7 @@ int main(void) {
                 SESSION_TEST(one_call_about_a_vm_waits_for_another),
                 SESSION_TEST(a_verb_that_does_not_exist_leaves_a_record),
                 SESSION_TEST(a_stranger_is_refused_and_recorded),
+                SESSION_TEST(a_refused_client_closes_its_own_descriptor_only),
                 SESSION_TEST(the_owner_is_let_in),
                 SESSION_TEST(nobody_is_served_without_an_installation),
                 SESSION_TEST(what_is_no_socket_is_an_error),

@@ -9,7 +9,7 @@ typedef struct Served {
 } Served;
 
 static Served served_new(const Fixture *fixture) {
-        Served served = {};
+        Served served = {.session = SESSION_INIT};
 
         fixture_path(fixture, "banger.conf", served.conf, sizeof(served.conf));
         served.config = (SessionConfig) {.install_conf_uid = getuid(), .paths = &fixture->paths};
@@ -59,9 +59,10 @@ static void a_mistake_in_the_settings_is_told_with_its_line(void **state) {
 static void the_vm_of_a_call_is_remembered_for_its_record(void **state) {
         Fixture *fixture = *state;
         const SessionConfig config = {.paths = &fixture->paths};
-        Session session = {.config = &config, .fd = -1, .vm_lock_fd = -1};
+        Session session = SESSION_INIT;
         VmId vm = {};
 
+        session.config = &config;
         fixture_mkdir(fixture, "state/jails");
         assert_int_equal(session_vm(&session, "0123456789", &vm, NULL), 0);
         assert_string_equal(vm.text, "0123456789");

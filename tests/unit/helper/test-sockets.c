@@ -1,17 +1,12 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "helper/sockets.h"
+#include "tests/unit/helper/fixture.h"
 
 #define FD 77
 #define OWNER 1000
+#define VM_UID 60579
 #define NOW 5000000
 
 typedef enum Call {
@@ -228,6 +223,125 @@ static void a_socket_that_cannot_be_given_is_not_passed_on(_unused_ void **state
         assert_int_equal(run_hand_over(steps, ELEMENTSOF(steps), NULL), -EPERM);
 }
 
+/* Real ones, below; the path in the fixture's state. */
+#define SOCKET "jail/api"
+
+static void make_socket(const Fixture *fixture, const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        fixture_path(fixture, path, address.sun_path, sizeof(address.sun_path));
+        assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
+        close_fd(fd);
+}
+
+static void give_to(const Fixture *fixture, uid_t uid) {
+        char path[256];
+
+        if (getuid() != 0)
+                skip();
+        fixture_path(fixture, "state/" SOCKET, path, sizeof(path));
+        assert_int_equal(lchown(path, uid, uid), 0);
+}
+
+static int open_socket(Fixture *fixture, uid_t uid, uid_t owner) {
+        _cleanup_close_ int fd = -1;
+        int r = socket_open(&fixture->host, SOCKET, uid, owner, &fd, &fixture->error);
+
+        assert_int_equal(fd >= 0, r > 0);
+        if (r > 0)
+                assert_true(fcntl(fd, F_GETFL) & O_PATH);
+        return r;
+}
+
+static void assert_refused(Fixture *fixture, const char *message) {
+        assert_int_equal(open_socket(fixture, getuid(), getuid()), -EPERM);
+        assert_int_equal(fixture->error.kind, ERROR_NOT_PERMITTED);
+        assert_string_equal(fixture->error.message, message);
+}
+
+static void nothing_at_the_path_is_no_error(void **state) {
+        Fixture *fixture = *state;
+
+        /* before and after the jail's directory is there */
+        assert_int_equal(open_socket(fixture, getuid(), getuid()), 0);
+        fixture_mkdir(fixture, "state/jail");
+        assert_int_equal(open_socket(fixture, getuid(), getuid()), 0);
+}
+
+static void a_socket_of_the_vms_is_taken(void **state) {
+        Fixture *fixture = *state;
+
+        fixture_mkdir(fixture, "state/jail");
+        make_socket(fixture, "state/" SOCKET);
+        assert_int_equal(open_socket(fixture, getuid(), getuid() + 1), 1);
+        give_to(fixture, VM_UID);
+        assert_int_equal(open_socket(fixture, VM_UID, OWNER), 1);
+}
+
+static void a_socket_that_the_owner_has_already_is_taken(void **state) {
+        Fixture *fixture = *state;
+
+        fixture_mkdir(fixture, "state/jail");
+        make_socket(fixture, "state/" SOCKET);
+        assert_int_equal(open_socket(fixture, getuid() + 1, getuid()), 1);
+        give_to(fixture, OWNER);
+        assert_int_equal(open_socket(fixture, VM_UID, OWNER), 1);
+}
+
+static void a_socket_of_anybody_else_is_refused(void **state) {
+        Fixture *fixture = *state;
+
+        fixture_mkdir(fixture, "state/jail");
+        make_socket(fixture, "state/" SOCKET);
+        assert_int_equal(open_socket(fixture, getuid() + 1, getuid() + 2), -EPERM);
+        assert_int_equal(fixture->error.kind, ERROR_NOT_PERMITTED);
+        give_to(fixture, VM_UID + 1);
+        assert_int_equal(open_socket(fixture, VM_UID, OWNER), -EPERM);
+        assert_string_equal(fixture->error.message, "belongs to uid 60580 instead of 60579");
+}
+
+static void a_file_in_its_place_is_refused(void **state) {
+        Fixture *fixture = *state;
+
+        fixture_mkdir(fixture, "state/jail");
+        fixture_write(fixture, "state/" SOCKET, "");
+        assert_refused(fixture, "is not a socket");
+}
+
+static void a_fifo_in_its_place_is_refused_and_does_not_block(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        fixture_mkdir(fixture, "state/jail");
+        fixture_path(fixture, "state/" SOCKET, path, sizeof(path));
+        assert_int_equal(mkfifo(path, 0600), 0);
+        assert_refused(fixture, "is not a socket");
+}
+
+static void a_link_to_a_socket_is_not_followed(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        fixture_mkdir(fixture, "state/jail");
+        make_socket(fixture, "state/jail/other");
+        fixture_path(fixture, "state/" SOCKET, path, sizeof(path));
+        assert_int_equal(symlink("other", path), 0);
+        assert_refused(fixture, "is not a socket");
+}
+
+static void a_link_on_the_way_to_a_socket_is_not_followed(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        fixture_mkdir(fixture, "elsewhere");
+        make_socket(fixture, "elsewhere/api");
+        fixture_path(fixture, "state/jail", path, sizeof(path));
+        assert_int_equal(symlink("../elsewhere", path), 0);
+        assert_int_equal(open_socket(fixture, getuid(), getuid()), -ELOOP);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_path_that_never_appears_is_a_deadline_error_with_its_label),
@@ -241,6 +355,14 @@ int main(void) {
                 cmocka_unit_test(on_a_timeout_nothing_is_touched),
                 cmocka_unit_test(a_socket_that_came_is_given_to_the_owner),
                 cmocka_unit_test(a_socket_that_cannot_be_given_is_not_passed_on),
+                TEST(nothing_at_the_path_is_no_error),
+                TEST(a_socket_of_the_vms_is_taken),
+                TEST(a_socket_that_the_owner_has_already_is_taken),
+                TEST(a_socket_of_anybody_else_is_refused),
+                TEST(a_file_in_its_place_is_refused),
+                TEST(a_fifo_in_its_place_is_refused_and_does_not_block),
+                TEST(a_link_to_a_socket_is_not_followed),
+                TEST(a_link_on_the_way_to_a_socket_is_not_followed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

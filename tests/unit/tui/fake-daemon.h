@@ -41,6 +41,7 @@ typedef struct FakeOptions {
         const char *version; /* NULL: that of the console under test */
         const char *helper;  /* NULL: well; else its message */
         bool mute;           /* takes connections and never answers */
+        size_t bad_lists;    /* so many lists of images fail first */
 } FakeOptions;
 
 typedef struct FakeWorld {
@@ -152,7 +153,12 @@ static inline int fake_image_list(VarlinkCall *call, const void *parameters, voi
         ImageList list = {.images = {.items = images, .n_items = world->options.no_images ? 0 : 2}};
 
         (void) parameters;
-        (void) reterr;
+        if (world->options.bad_lists > 0) {
+                world->options.bad_lists--;
+                return error_set_hint(reterr,
+                                      error_set(reterr, ERROR_FAILED, EIO, "its store is ill"),
+                                      "run: banger doctor");
+        }
         for (size_t i = 0; i < world->n_vms; i++)
                 users[i].name = world->vms[i].name;
         return varlink_call_reply(call, &list);

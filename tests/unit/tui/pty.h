@@ -17,9 +17,9 @@ typedef struct Pty {
         size_t size;
 } Pty;
 
-/* environment: "NAME=VALUE", or NULL. */
-static inline Pty pty_open(const Screen *screen, unsigned short width, unsigned short height,
-                           const char *environment, uid_t uid) {
+/* In script, "$@" is the console. */
+static inline Pty pty_open_below(const Screen *screen, unsigned short width, unsigned short height,
+                                 const char *environment, uid_t uid, const char *script) {
         struct winsize size = {.ws_row = height, .ws_col = width};
         Pty pty = {.output = calloc(1, PTY_OUTPUT_MAX)};
         int ready[2];
@@ -43,8 +43,12 @@ static inline Pty pty_open(const Screen *screen, unsigned short width, unsigned 
                 close(ready[1]);
                 if (uid != 0 && setuid(uid) < 0)
                         _exit(91);
-                (void) execl(screen->program, screen->program, "--console", screen->dir,
-                             (char *) NULL);
+                if (script)
+                        (void) execlp("bash", "bash", "-mc", script, "bash", screen->program,
+                                      "--console", screen->dir, (char *) NULL);
+                else
+                        (void) execl(screen->program, screen->program, "--console", screen->dir,
+                                     (char *) NULL);
                 _exit(92);
         }
         assert_int_equal(tcgetattr(pty.fd, &pty.before), 0);
@@ -52,6 +56,20 @@ static inline Pty pty_open(const Screen *screen, unsigned short width, unsigned 
         close(ready[0]);
         close(ready[1]);
         return pty;
+}
+
+/* The session's first process: nobody could make it go on after a stop. environment: "NAME=VALUE",
+ * or NULL. */
+static inline Pty pty_open(const Screen *screen, unsigned short width, unsigned short height,
+                           const char *environment, uid_t uid) {
+        return pty_open_below(screen, width, height, environment, uid, NULL);
+}
+
+/* A job of a shell's, which says when it stops and ends, and takes it up again after a line. */
+static inline Pty pty_open_job(const Screen *screen, unsigned short width, unsigned short height) {
+        return pty_open_below(screen, width, height, NULL, 0,
+                              "\"$@\"; echo \"job: $?\"; read -r line; "
+                              "fg >/dev/null; echo \"job ended: $?\"");
 }
 
 static inline void pty_close(Pty *pty) {

@@ -99,9 +99,10 @@ static inline void screen_open(Screen *screen, int width, int height, const char
         _cleanup_free_ char *command = NULL;
 
         screen->terminals++;
-        command = string_format("-u new-session -d -x %d -y %d "
-                                "\"exec env LC_ALL=C.UTF-8 TZ=UTC %s %s --console %s\" "
-                                "\\; set remain-on-exit on",
+        /* Kept from its begin: --plain ends soon. */
+        command = string_format("-u start-server \\; set -g remain-on-exit on "
+                                "\\; new-session -d -x %d -y %d "
+                                "\"exec env LC_ALL=C.UTF-8 TZ=UTC %s %s --console %s\"",
                                 width, height, environment, screen->program, screen->dir);
         screen_command(screen, command);
 }

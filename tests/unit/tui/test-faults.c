@@ -80,27 +80,126 @@ static void stopped_output_does_not_keep_it(void **state) {
         pty_close(&pty);
 }
 
+#define STOPPED "job: 148" /* 128 + SIGTSTP */
+
+static Pty open_job(Screen *screen) {
+        Pty pty;
+
+        screen_daemon(screen, &some);
+        pty = pty_open_job(screen, 80, 24);
+        pty_expect(&pty, 0, "vm-05");
+        return pty;
+}
+
+/* Takes the job up again; what it sends begins at the offset that this returns. */
+static size_t go_on(Pty *pty) {
+        size_t from = pty->size;
+
+        pty_type(pty, "\n");
+        return from;
+}
+
 static void suspended_it_leaves_the_terminal_and_comes_back(void **state) {
-        Pty pty = open_some(*state);
-        uint64_t until = clock_monotonic_usec() + SCREEN_PATIENCE_USEC;
-        size_t from;
-        int status = 0;
+        Pty pty = open_job(*state);
 
         pty_type(&pty, "\032");
-        while (waitpid(pty.pid, &status, WNOHANG | WUNTRACED) == 0) {
-                assert_true(clock_monotonic_usec() < until);
-                (void) pty_read(&pty, 20);
-        }
-        assert_true(WIFSTOPPED(status));
-        while (poll(&(struct pollfd) {pty.fd, POLLIN, 0}, 1, 50) > 0)
-                assert_true(pty_read(&pty, 0));
+        pty_expect(&pty, 0, STOPPED);
         pty_assert_restored(&pty);
-        from = pty.size;
-        assert_int_equal(kill(pty.pid, SIGCONT), 0);
+        pty_expect(&pty, go_on(&pty), "vm-05");
+        pty_type(&pty, "q");
+        pty_expect(&pty, 0, "job ended: 0");
+        assert_int_equal(pty_wait(&pty, true), 0);
+        pty_assert_restored(&pty);
+        pty_close(&pty);
+}
+
+/* As by `ssh -t host banger-tui`: nobody could make it go on. */
+static void without_a_shell_it_is_not_suspended(void **state) {
+        Pty pty = open_some(*state);
+        size_t from = pty.size;
+
+        pty_type(&pty, "\032");
         pty_expect(&pty, from, "vm-05");
         pty_type(&pty, "q");
         assert_int_equal(pty_wait(&pty, true), 0);
         pty_assert_restored(&pty);
+        pty_close(&pty);
+}
+
+/* Up to where `sudo` waits for a line. */
+static void run_sudo(Screen *screen, Pty *pty, const char *script) {
+        screen_write(screen, "sudo", script, 0755);
+        pty_type(pty, "6");
+        pty_expect(pty, 0, "degraded");
+        pty_type(pty, "i");
+        pty_expect(pty, 0, "which?");
+}
+
+static void end_sudo(Pty *pty) {
+        pty_type(pty, "that\n");
+        pty_expect(pty, 0, "it is that");
+        pty_expect(pty, 0, "Press Enter");
+        pty_type(pty, "\n");
+        pty_expect(pty, 0, "banger system install: done");
+        pty_type(pty, "q");
+}
+
+static void suspended_below_sudo_both_go_on(void **state) {
+        Screen *screen = *state;
+        Pty pty = open_job(screen);
+
+        run_sudo(screen, &pty,
+                 "#!/bin/sh\ntrap 'echo once more' CONT\necho which?\nread line\n"
+                 "until [ \"$line\" ]; do read line; done\necho it is $line\n");
+        pty_type(&pty, "\032");
+        pty_expect(&pty, 0, STOPPED);
+        pty_expect(&pty, go_on(&pty), "once more");
+        end_sudo(&pty);
+        pty_expect(&pty, 0, "job ended: 0");
+        assert_int_equal(pty_wait(&pty, true), 0);
+        pty_close(&pty);
+}
+
+static void what_sudo_ignored_does_not_suspend_it_later(void **state) {
+        Screen *screen = *state;
+        Pty pty = open_job(screen);
+
+        run_sudo(screen, &pty,
+                 "#!/bin/sh\ntrap '' TSTP\necho which?\nread line\necho it is $line\n");
+        pty_type(&pty, "\032");
+        end_sudo(&pty);
+        pty_expect(&pty, 0, "job: 0");
+        pty_close(&pty);
+}
+
+/* While nothing of the child's is left but its last words. */
+static void suspended_after_sudo_it_goes_on(void **state) {
+        Screen *screen = *state;
+        Pty pty = open_job(screen);
+
+        run_sudo(screen, &pty, "#!/bin/sh\necho which?\nread line\necho it is $line\n");
+        pty_type(&pty, "that\n");
+        pty_expect(&pty, 0, "Press Enter");
+        pty_type(&pty, "\032");
+        pty_expect(&pty, 0, STOPPED);
+        (void) go_on(&pty);
+        pty_type(&pty, "\n");
+        pty_expect(&pty, 0, "banger system install: done");
+        pty_type(&pty, "q");
+        pty_expect(&pty, 0, "job ended: 0");
+        pty_close(&pty);
+}
+
+/* A child that stops by itself, and ^Z where nothing may stop, leave nobody waiting. */
+static void without_a_shell_sudo_is_not_suspended(void **state) {
+        Screen *screen = *state;
+        Pty pty = open_some(screen);
+
+        run_sudo(screen, &pty,
+                 "#!/bin/sh\nkill -STOP $$\necho which?\nread line\necho it is $line\n");
+        pty_type(&pty, "\032");
+        end_sudo(&pty);
+        assert_int_equal(pty_wait(&pty, true), 0);
         pty_close(&pty);
 }
 
@@ -111,6 +210,7 @@ static void refused_term(void **state, const char *environment, const char *reas
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 4);
         assert_non_null(strstr(pty.output, reason));
+        assert_non_null(strstr(pty.output, "run: TERM=xterm-256color banger-tui"));
         assert_non_null(strstr(pty.output, "--plain"));
         pty_close(&pty);
 }
@@ -244,6 +344,16 @@ int main(int argc, char **argv) {
                 cmocka_unit_test_setup_teardown(stopped_output_does_not_keep_it, screen_setup,
                                                 screen_teardown),
                 cmocka_unit_test_setup_teardown(suspended_it_leaves_the_terminal_and_comes_back,
+                                                screen_setup, screen_teardown),
+                cmocka_unit_test_setup_teardown(without_a_shell_it_is_not_suspended, screen_setup,
+                                                screen_teardown),
+                cmocka_unit_test_setup_teardown(suspended_below_sudo_both_go_on, screen_setup,
+                                                screen_teardown),
+                cmocka_unit_test_setup_teardown(what_sudo_ignored_does_not_suspend_it_later,
+                                                screen_setup, screen_teardown),
+                cmocka_unit_test_setup_teardown(suspended_after_sudo_it_goes_on, screen_setup,
+                                                screen_teardown),
+                cmocka_unit_test_setup_teardown(without_a_shell_sudo_is_not_suspended,
                                                 screen_setup, screen_teardown),
                 cmocka_unit_test_setup_teardown(unknown_term_is_said, screen_setup,
                                                 screen_teardown),

@@ -143,6 +143,24 @@ static void silent_daemon_is_said(void **state) {
         screen_expect(screen, "Pane is dead");
 }
 
+static void list_that_does_not_come_is_asked_for_again(void **state) {
+        Screen *screen = *state;
+
+        open_some(screen, &(FakeOptions) {.n_vms = 5, .bad_lists = 2});
+        screen_type(screen, "2");
+        screen_expect(screen, "bangerd does not tell everything: its store is ill; run: banger");
+        screen_expect(screen, "alpine-3.20");
+        screen_wait(screen, "its store is ill", false);
+}
+
+static void lines_wait_for_a_list_that_does_not_come_at_once(void **state) {
+        Screen *screen = *state;
+
+        screen_daemon(screen, &(FakeOptions) {.n_vms = 5, .bad_lists = 1});
+        screen_open(screen, 100, 30, "CONSOLE_PLAIN=1");
+        screen_expect(screen, "Images: 2");
+}
+
 static void other_version_is_said(void **state) {
         Screen *screen = *state;
 
@@ -158,6 +176,10 @@ static void helper_that_is_down_is_said(void **state) {
         open_some(screen, &(FakeOptions) {.n_vms = 5, .helper = "no answer; run: sudo banger x"});
         screen_expect(screen, "helper unreachable");
         screen_expect(screen, "helper: no answer; run: sudo banger x");
+        screen_expect(screen, " vm-05 ");
+        screen_wait(screen, "D delete", false);
+        screen_type(screen, "s");
+        screen_expect(screen, "cannot start old: the helper is unreachable: no answer; run: sudo");
 }
 
 static void host_keys_run_the_command_on_the_terminal(void **state) {
@@ -181,6 +203,38 @@ static void host_keys_run_the_command_on_the_terminal(void **state) {
         screen_expect(screen, "banger system uninstall: done");
 }
 
+static void run_sudo_that_ends_with(Screen *screen, const char *script) {
+        screen_write(screen, "sudo", script, 0755);
+        open_some(screen, &some);
+        screen_type(screen, "6");
+        screen_expect(screen, "degraded");
+        screen_type(screen, "r");
+        screen_expect(screen, "Press Enter");
+        screen_type(screen, "Enter");
+}
+
+/* 1 is for a failure and for a "no" alike: which of them, was to be read on the terminal. */
+static void command_that_ends_with_1_was_not_completed(void **state) {
+        Screen *screen = *state;
+        _cleanup_free_ char *text = NULL;
+
+        run_sudo_that_ends_with(screen, "#!/bin/sh\nexit 1\n");
+        screen_expect(screen, "banger system restart was not completed");
+        text = screen_text(screen, "-e");
+        assert_null(strstr(text, "\033[31mbanger"));
+        assert_null(strstr(text, "\033[1m\033[31mbanger"));
+}
+
+static void interrupted_command_is_said_to_be(void **state) {
+        run_sudo_that_ends_with(*state, "#!/bin/sh\nkill -INT $$\n");
+        screen_expect(*state, "banger system restart was interrupted");
+}
+
+static void command_that_fails_otherwise_tells_its_status(void **state) {
+        run_sudo_that_ends_with(*state, "#!/bin/sh\nexit 4\n");
+        screen_expect(*state, "banger system restart ended with status 4");
+}
+
 static void filter_shows_what_matches(void **state) {
         Screen *screen = *state;
 
@@ -191,6 +245,42 @@ static void filter_shows_what_matches(void **state) {
         screen_wait(screen, "vm-02", false);
         screen_type(screen, "Escape");
         screen_expect(screen, "vm-02");
+}
+
+static void frozen_screen_stays_until_a_key(void **state) {
+        Screen *screen = *state;
+        _cleanup_free_ char *before = NULL, *after = NULL;
+
+        open_some(screen, &some);
+        screen_expect(screen, "vm-05");
+        screen_type(screen, "z");
+        screen_expect(screen, "frozen; any key goes on");
+        before = screen_text(screen, "");
+        fake_tell(&screen->daemon, 'n');
+        (void) usleep(500000);
+        after = screen_text(screen, "");
+        assert_string_equal(before, after);
+        screen_type(screen, "q");
+        screen_expect(screen, " new ");
+        screen_expect(screen, "4/8 running");
+}
+
+/* The one that vm-02 gives its place to is not stopped by the key that was meant for vm-02. */
+static void key_for_what_has_just_gone_does_nothing(void **state) {
+        Screen *screen = *state;
+
+        open_some(screen, &some);
+        screen_expect(screen, "vm-05");
+        screen_type(screen, "j j D");
+        screen_expect(screen, "Delete vm \"vm-02\"");
+        screen_type(screen, "Right Enter");
+        screen_expect(screen, "vm-02 is gone");
+        screen_type(screen, "x");
+        screen_expect(screen, "vm-02 is not selected any more");
+        screen_type(screen, "j x");
+        screen_expect(screen, "stopping: wait");
+        fake_tell(&screen->daemon, 'g');
+        screen_expect(screen, "3/6 running");
 }
 
 static void commands_are_shown_on_request(void **state) {
@@ -228,11 +318,23 @@ int main(int argc, char **argv) {
                  daemon_that_dies_leaves_its_data_marked},
                 {"daemon_that_never_was_is_waited_for", daemon_that_never_was_is_waited_for},
                 {"silent_daemon_is_said", silent_daemon_is_said},
+                {"list_that_does_not_come_is_asked_for_again",
+                 list_that_does_not_come_is_asked_for_again},
+                {"lines_wait_for_a_list_that_does_not_come_at_once",
+                 lines_wait_for_a_list_that_does_not_come_at_once},
                 {"other_version_is_said", other_version_is_said},
                 {"helper_that_is_down_is_said", helper_that_is_down_is_said},
                 {"host_keys_run_the_command_on_the_terminal",
                  host_keys_run_the_command_on_the_terminal},
+                {"command_that_ends_with_1_was_not_completed",
+                 command_that_ends_with_1_was_not_completed},
+                {"interrupted_command_is_said_to_be", interrupted_command_is_said_to_be},
+                {"command_that_fails_otherwise_tells_its_status",
+                 command_that_fails_otherwise_tells_its_status},
                 {"filter_shows_what_matches", filter_shows_what_matches},
+                {"frozen_screen_stays_until_a_key", frozen_screen_stays_until_a_key},
+                {"key_for_what_has_just_gone_does_nothing",
+                 key_for_what_has_just_gone_does_nothing},
                 {"commands_are_shown_on_request", commands_are_shown_on_request},
                 {"lines_for_pipes_and_screen_readers", lines_for_pipes_and_screen_readers},
         };

@@ -145,7 +145,7 @@ static void stages_end_where_the_next_begin(void **state) {
         (void) apply_operation(model, EVENT_OPERATION, NULL, 0, NULL);
         (void) apply_operation(model, EVENT_OPERATION, "disk", 1000, NULL);
         (void) apply_operation(model, EVENT_OPERATION, "boot", 15000, NULL);
-        work = model_work(model, "alpha");
+        work = model_work(model, &interface_vm, "alpha");
         assert_non_null(work);
         assert_false(work->ended);
         assert_int_equal(work->stages.n_items, 2);
@@ -155,7 +155,7 @@ static void stages_end_where_the_next_begin(void **state) {
 
         assert_int_equal(apply_operation(model, EVENT_OPERATION_ENDED, "boot", 325000, NULL),
                          MODEL_ASK_NOTHING);
-        work = model_work(model, "alpha");
+        work = model_work(model, &interface_vm, "alpha");
         assert_true(work->ended);
         assert_null(work->error);
         line = stages_format(&work->stages, 80);
@@ -169,7 +169,7 @@ static void failed_operation_keeps_its_reason_and_asks_for_the_status(void **sta
         (void) apply_operation(model, EVENT_OPERATION, "tap", 1000, NULL);
         assert_int_equal(apply_operation(model, EVENT_OPERATION_ENDED, "tap", 2000, "no tun"),
                          MODEL_ASK_STATUS);
-        assert_string_equal(model_work(model, "alpha")->error, "no tun");
+        assert_string_equal(model_work(model, &interface_vm, "alpha")->error, "no tun");
         assert_true(model->log[model->n_log - 1].bad);
         assert_string_equal(model->log[model->n_log - 1].text, "vm start alpha: no tun");
 }
@@ -183,7 +183,8 @@ static void own_times_go_before_those_of_events(void **state) {
         (void) apply_operation(model, EVENT_OPERATION, "disk", 0, NULL);
         model_apply_progress(model, &progress);
         (void) apply_operation(model, EVENT_OPERATION, "boot", 99999, NULL);
-        assert_int_equal(model_work(model, "alpha")->stages.items[0].elapsed_us, 12345);
+        assert_int_equal(model_work(model, &interface_vm, "alpha")->stages.items[0].elapsed_us,
+                         12345);
 }
 
 static void log_and_operations_are_bounded(void **state) {
@@ -206,6 +207,41 @@ static void log_and_operations_are_bounded(void **state) {
         assert_int_equal(model->n_works, MODEL_WORKS_MAX);
 }
 
+/* With all under way, the one that began first is forgotten. */
+static void oldest_operation_makes_room(void **state) {
+        Model *model = *state;
+        size_t n = MODEL_WORKS_MAX + 1;
+        OperationInfo *infos = calloc(n, sizeof(*infos));
+        OperationList list = {.operations = {.items = infos, .n_items = n}};
+
+        assert_non_null(infos);
+        for (size_t i = 0; i < n; i++)
+                infos[i] = (OperationInfo) {.id = string_format("%010zx", i),
+                                            .kind = copy("io.banger.VM.Recover"),
+                                            .object = string_format("vm-%zu", i)};
+        model_set_operations(model, &list);
+        assert_null(model_work(model, &interface_vm, "vm-0"));
+        for (size_t i = 1; i < n; i++) {
+                _cleanup_free_ char *name = string_format("vm-%zu", i);
+
+                assert_non_null(model_work(model, &interface_vm, name));
+        }
+}
+
+static void operation_on_an_image_is_none_of_its_namesake(void **state) {
+        Model *model = *state;
+        OperationInfo *infos = calloc(1, sizeof(*infos));
+        OperationList list = {.operations = {.items = infos, .n_items = 1}};
+
+        assert_non_null(infos);
+        infos[0] = (OperationInfo) {.id = copy("00000000ff"),
+                                    .kind = copy("io.banger.Image.Import"),
+                                    .object = copy("alpha")};
+        model_set_operations(model, &list);
+        assert_null(model_work(model, &interface_vm, "alpha"));
+        assert_non_null(model_work(model, &interface_image, "alpha"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(event_changes_the_vm_in_its_place, setup, teardown),
@@ -220,6 +256,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(own_times_go_before_those_of_events, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(log_and_operations_are_bounded, setup, teardown),
+                cmocka_unit_test_setup_teardown(oldest_operation_makes_room, setup, teardown),
+                cmocka_unit_test_setup_teardown(operation_on_an_image_is_none_of_its_namesake,
+                                                setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

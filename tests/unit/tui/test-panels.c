@@ -70,6 +70,24 @@ static void long_text_is_broken_at_blanks(void **state) {
         assert_int_equal(canvas_wrap_rows(canvas, 10, "seven"), 1);
 }
 
+static void word_longer_than_a_row_is_broken(void **state) {
+        _cleanup_canvas_ Canvas *canvas = NULL;
+
+        (void) state;
+        assert_int_equal(canvas_new(5, 10, false, &canvas), 0);
+        assert_int_equal(canvas_wrap(canvas, (Rect) {0, 0, 5, 10}, ROLE_TEXT,
+                                     "no /run/banger/bangerd.sock; run: it"),
+                         5);
+        assert_row(canvas, 0, "no");
+        assert_row(canvas, 1, "/run/bange");
+        assert_row(canvas, 2, "r/bangerd.");
+        assert_row(canvas, 3, "sock; run:");
+        assert_row(canvas, 4, "it");
+        /* No room for even one of them. */
+        assert_int_equal(canvas_wrap_rows(canvas, 1, "語語"), 2);
+        assert_int_equal(canvas_wrap_rows(canvas, 0, "ab"), 2);
+}
+
 static void columns_drop_from_the_last(void **state) {
         LayoutColumn columns[] = {
                 {.min = 8, .max = 20, .content = 30},
@@ -247,14 +265,214 @@ static void selection_stays_on_its_object(void **state) {
         ui_update(&ui);
         assert_true(ui_selected(&ui, &row));
         assert_int_equal(row, 2);
-        /* It goes: what is now last is selected. */
-        model.vms.vms.n_items = 2;
-        ui_update(&ui);
-        assert_true(ui_selected(&ui, &row));
-        assert_int_equal(row, 1);
         model.vms.vms.n_items = 0;
         ui_update(&ui);
         assert_false(ui_selected(&ui, &row));
+        /* With the first that comes, it is as at the begin. */
+        model.vms.vms.n_items = 1;
+        ui_update(&ui);
+        assert_true(ui_selected(&ui, &row));
+        ui_clear(&ui);
+}
+
+/* What took the place of the selected VM is not what a key was meant for. */
+static void keys_rest_when_their_object_is_gone(void **state) {
+        Model model = make_model();
+        Intent intent;
+        size_t row = 0;
+        Ui ui;
+
+        (void) state;
+        model.vms.vms = (Objects) {.items = vms, .n_items = 2};
+        ui_init(&ui, &model);
+        ui_key(&ui, KEY_RETURN, &intent);
+        assert_true(ui_view(&ui)->detail_open);
+        /* alpha goes; beta runs, and x would stop it. */
+        model.vms.vms = (Objects) {.items = &vms[1], .n_items = 1};
+        ui_update(&ui);
+        assert_false(ui_view(&ui)->detail_open);
+        assert_string_equal(ui.message.text, "alpha is gone");
+        for (const char *key = "xsD\r"; *key; key++) {
+                ui_key(&ui, *key, &intent);
+                assert_int_equal(intent.kind, INTENT_NONE);
+                assert_int_equal(ui.overlay, OVERLAY_NONE);
+                assert_false(ui_view(&ui)->detail_open);
+                ui_update(&ui);
+                assert_false(ui_selected(&ui, &row));
+        }
+        ui_key(&ui, 'x', &intent);
+        assert_string_equal(ui.message.text,
+                            "alpha is not selected any more: go to the row that you mean");
+        ui_key(&ui, 'j', &intent);
+        assert_true(ui_selected(&ui, &row));
+        ui_key(&ui, 'x', &intent);
+        assert_int_equal(intent.kind, INTENT_CALL);
+        assert_string_equal(intent.target, "beta");
+        ui_clear(&ui);
+}
+
+/* Nor is it when a filter hides what changed. */
+static void keys_rest_when_their_object_is_hidden(void **state) {
+        Model model = make_model();
+        VmInfo changed[3] = {vms[0], vms[1], vms[1]};
+        Intent intent;
+        size_t row = 0;
+        Ui ui;
+
+        (void) state;
+        changed[2].id = (char[]) {"00000000cc"};
+        changed[2].name = (char[]) {"gamma"};
+        model.vms.vms = (Objects) {.items = changed, .n_items = 3};
+        ui_init(&ui, &model);
+        for (const char *key = "/state:run\r"; *key; key++)
+                ui_key(&ui, *key, &intent);
+        /* The user's own filter selects what it leaves. */
+        assert_true(ui_selected(&ui, &row));
+        assert_int_equal(row, 1);
+        changed[1].state = VM_STOPPED;
+        ui_update(&ui);
+        assert_false(ui_selected(&ui, &row));
+        assert_string_equal(ui.message.text, "beta is not among /state:run any more");
+        /* It comes back. */
+        changed[1].state = VM_RUNNING;
+        ui_update(&ui);
+        assert_true(ui_selected(&ui, &row));
+        assert_int_equal(row, 1);
+        /* None is left. */
+        changed[1].state = changed[2].state = VM_STOPPED;
+        ui_update(&ui);
+        assert_false(ui_selected(&ui, &row));
+        assert_string_equal(ui.message.text, "beta is not among /state:run any more");
+        ui_clear(&ui);
+}
+
+static void press_all(Ui *ui, const char *keys) {
+        Intent intent;
+
+        for (const char *key = keys; *key; key++)
+                ui_key(ui, *key, &intent);
+}
+
+static void assert_order(Ui *ui, size_t first, size_t second, size_t third) {
+        const View *view = ui_view(ui);
+
+        assert_int_equal(view->n_rows, 3);
+        assert_int_equal(view->rows[0], first);
+        assert_int_equal(view->rows[1], second);
+        assert_int_equal(view->rows[2], third);
+}
+
+static void rows_are_sorted_by_any_column(void **state) {
+        Model model = make_model();
+        VmInfo some[3] = {vms[0], vms[1], vms[1]};
+        _cleanup_canvas_ Canvas *canvas = NULL;
+        _cleanup_free_ char *line = NULL;
+        size_t row = 0;
+        Ui ui;
+
+        (void) state;
+        some[1].memory_mib = 1024;
+        some[2].id = (char[]) {"00000000cc"};
+        some[2].name = (char[]) {"gamma"};
+        some[2].memory_mib = 512;
+        model.vms.vms = (Objects) {.items = some, .n_items = 3};
+        ui_init(&ui, &model);
+        assert_order(&ui, 0, 1, 2);
+        /* NAME the other way, STATE, CPUS, which are all the same. */
+        press_all(&ui, "O");
+        assert_order(&ui, 2, 1, 0);
+        press_all(&ui, "o");
+        assert_order(&ui, 1, 2, 0);
+        press_all(&ui, "o");
+        assert_order(&ui, 0, 1, 2);
+        /* MEM: figures, not their text, "1.0G" and "512M". */
+        press_all(&ui, "o");
+        assert_order(&ui, 0, 2, 1);
+        press_all(&ui, "O");
+        assert_order(&ui, 1, 2, 0);
+        /* The selection stays on its object, and follows it. */
+        assert_true(ui_selected(&ui, &row));
+        assert_int_equal(row, 0);
+        some[0].memory_mib = 2048;
+        ui_update(&ui);
+        assert_order(&ui, 0, 1, 2);
+        assert_true(ui_selected(&ui, &row));
+        assert_int_equal(row, 0);
+        assert_int_equal(canvas_new(24, 80, false, &canvas), 0);
+        ui_draw(&ui, canvas);
+        line = canvas_row(canvas, 2);
+        assert_non_null(strstr(line, "by MEM ↓  1 of 3"));
+        /* UP, IP, IMAGE, and as at the begin. */
+        press_all(&ui, "oooo");
+        assert_order(&ui, 0, 1, 2);
+        assert_false(view_sorted(ui_view(&ui)));
+        ui_clear(&ui);
+}
+
+/* The checks of the host come in an order that says something. */
+static void checks_of_the_host_keep_their_order(void **state) {
+        SystemCheck checks[] = {
+                {.name = (char[]) {"zeta"}, .state = CHECK_OK},
+                {.name = (char[]) {"eta"}, .state = CHECK_FAILED},
+        };
+        Model model = make_model();
+        Ui ui;
+
+        (void) state;
+        model.has_report = true;
+        model.report.checks = (Objects) {.items = checks, .n_items = 2};
+        ui_init(&ui, &model);
+        press_all(&ui, "6oO");
+        assert_int_equal(ui_view(&ui)->rows[0], 0);
+        assert_false(view_sorted(ui_view(&ui)));
+        /* No key acts on one: another takes the place of what is gone. */
+        model.report.checks.n_items = 1;
+        ui_update(&ui);
+        model.report.checks = (Objects) {.items = &checks[1], .n_items = 1};
+        ui_update(&ui);
+        assert_int_equal(ui.message.text[0], '\0');
+        ui_clear(&ui);
+}
+
+static void frozen_until_the_next_key_which_does_nothing_else(void **state) {
+        Model model = make_model();
+        Intent intent;
+        Ui ui;
+
+        (void) state;
+        ui_init(&ui, &model);
+        press_all(&ui, "z");
+        assert_true(ui.frozen);
+        ui_key(&ui, 's', &intent);
+        assert_int_equal(intent.kind, INTENT_NONE);
+        assert_false(ui.frozen);
+        ui_key(&ui, 's', &intent);
+        assert_int_equal(intent.kind, INTENT_CALL);
+        ui_clear(&ui);
+}
+
+static void keys_that_need_the_helper_are_off_without_it(void **state) {
+        ComponentStatus components[] = {
+                {.name = (char[]) {"bangerd-root"}, .state = COMPONENT_UNREACHABLE,
+                 .message = (char[]) {"it does not answer; run: sudo banger x"}},
+        };
+        Model model = make_model();
+        Intent intent;
+        Ui ui;
+
+        (void) state;
+        model.status.components = (Objects) {.items = components, .n_items = 1};
+        ui_init(&ui, &model);
+        ui_key(&ui, 's', &intent);
+        assert_int_equal(intent.kind, INTENT_NONE);
+        assert_string_equal(ui.message.text, "cannot start alpha: the helper is unreachable: "
+                                             "it does not answer; run: sudo banger x");
+        ui_key(&ui, 'D', &intent);
+        assert_int_equal(ui.overlay, OVERLAY_NONE);
+        /* What it does in another version is its own to say. */
+        components[0].state = COMPONENT_DIFFERENT;
+        ui_key(&ui, 's', &intent);
+        assert_int_equal(intent.kind, INTENT_CALL);
         ui_clear(&ui);
 }
 
@@ -289,7 +507,7 @@ static void filter_takes_words_columns_and_their_opposite(void **state) {
 
 /* The keys of every panel are plain letters, and each means one thing. */
 static void keys_of_a_panel_are_letters_of_their_own(void **state) {
-        static const char taken[] = "jkgGqY?/[]0123456789";
+        static const char taken[] = "jkgGqYoOz?/[]0123456789";
 
         (void) state;
         for (size_t i = 0; i < n_panels; i++)
@@ -324,6 +542,7 @@ int main(void) {
                 cmocka_unit_test(wide_characters_are_never_halved),
                 cmocka_unit_test(without_utf8_all_is_ascii),
                 cmocka_unit_test(long_text_is_broken_at_blanks),
+                cmocka_unit_test(word_longer_than_a_row_is_broken),
                 cmocka_unit_test(columns_drop_from_the_last),
                 cmocka_unit_test(detail_is_where_there_is_room),
                 cmocka_unit_test(figures_are_short),
@@ -332,6 +551,12 @@ int main(void) {
                 cmocka_unit_test(running_vm_is_deleted_by_its_typed_name_only),
                 cmocka_unit_test(erase_never_acts_on_an_object),
                 cmocka_unit_test(selection_stays_on_its_object),
+                cmocka_unit_test(keys_rest_when_their_object_is_gone),
+                cmocka_unit_test(keys_rest_when_their_object_is_hidden),
+                cmocka_unit_test(rows_are_sorted_by_any_column),
+                cmocka_unit_test(checks_of_the_host_keep_their_order),
+                cmocka_unit_test(frozen_until_the_next_key_which_does_nothing_else),
+                cmocka_unit_test(keys_that_need_the_helper_are_off_without_it),
                 cmocka_unit_test(question_about_what_is_gone_is_withdrawn),
                 cmocka_unit_test(filter_takes_words_columns_and_their_opposite),
                 cmocka_unit_test(keys_of_a_panel_are_letters_of_their_own),
