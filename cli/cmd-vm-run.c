@@ -65,6 +65,7 @@ static int create(const CommandContext *context, const VmRun *run, char *image, 
                 .memory_mib = run->memory_mib,
                 .nat = run->nat,
                 .publish = run->publish,
+                .work_mib = run->work_mib,
                 .ephemeral = run->remove,
         };
 

@@ -18,6 +18,7 @@ typedef struct GuestConfig {
         char *machine_id;   /* 32 hex digits */
         char *root;         /* "/dev/vda" */
         char *modules;      /* "/dev/vdb", mounted at /lib/modules/VERSION; NULL: none */
+        char *work;         /* "/dev/vdc", mounted at /root; NULL: none */
         char *address;      /* "172.30.0.2" */
         int64_t prefix;     /* 24 */
         char *gateway;

@@ -160,6 +160,10 @@ static const Field root_disk_attach_fields[] = {
          .required = true,
          .check = object_id_check,
          .summary = "The image's id"},
+        {.name = "work",
+         .type = FIELD_BOOL,
+         .offset = offsetof(RootDiskAttach, work),
+         .summary = "It has a work disk"},
 };
 
 const Schema root_disk_attach_schema = {
@@ -167,6 +171,51 @@ const Schema root_disk_attach_schema = {
         .size = sizeof(RootDiskAttach),
         .fields = root_disk_attach_fields,
         .n_fields = ELEMENTSOF(root_disk_attach_fields),
+};
+
+static const Field root_disk_grow_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootDiskGrow, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+        {.name = "cow_mib",
+         .type = FIELD_INT,
+         .offset = offsetof(RootDiskGrow, cow_mib),
+         .required = true,
+         .min = 1,
+         .max = VM_COW_MIB_MAX,
+         .summary = "The new size of the file of changes; never less than it has"},
+};
+
+const Schema root_disk_grow_schema = {
+        .name = "RootDiskGrow",
+        .size = sizeof(RootDiskGrow),
+        .fields = root_disk_grow_fields,
+        .n_fields = ELEMENTSOF(root_disk_grow_fields),
+};
+
+static const Field root_disk_open_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootDiskOpen, vm),
+         .required = true,
+         .check = vm_id_check,
+         .summary = "The VM's id"},
+        {.name = "image",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootDiskOpen, image),
+         .required = true,
+         .check = object_id_check,
+         .summary = "The image's id"},
+};
+
+const Schema root_disk_open_schema = {
+        .name = "RootDiskOpen",
+        .size = sizeof(RootDiskOpen),
+        .fields = root_disk_open_fields,
+        .n_fields = ELEMENTSOF(root_disk_open_fields),
 };
 
 static const Field root_jail_make_fields[] = {
@@ -370,13 +419,23 @@ static const Action root_actions[] = {
          .out = &schema_empty,
          .target = TARGET_VM},
         {.method = "DiskAttach",
-         .summary = "Make a VM's root device: a snapshot of the image, kept in the VM's file",
+         .summary = "Make a VM's devices: a snapshot of the image, and its work disk",
          .in = &root_disk_attach_schema,
          .out = &schema_empty,
          .target = TARGET_VM},
         {.method = "DiskDetach",
-         .summary = "Remove a VM's root device; its file stays",
+         .summary = "Remove a VM's devices; its files stay",
          .in = &root_vm_ref_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "DiskGrow",
+         .summary = "Make the file of changes of a stopped VM larger",
+         .in = &root_disk_grow_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM},
+        {.method = "DiskOpen",
+         .summary = "Open the root of a stopped VM for reading; answers a descriptor of it",
+         .in = &root_disk_open_schema,
          .out = &schema_empty,
          .target = TARGET_VM},
         {.method = "JailMake",

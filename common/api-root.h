@@ -42,7 +42,19 @@ typedef struct RootVmRef {
 typedef struct RootDiskAttach {
         char *vm;    /* its COW file is vms/VM/root.cow, the owner's, made by bangerd beforehand */
         char *image; /* id: images/ID.ext4 */
+        bool work;   /* it has a work disk: vms/VM/work.img, the owner's for good */
 } RootDiskAttach;
+
+typedef struct RootDiskGrow {
+        char *vm;
+        int64_t cow_mib; /* of its COW file, which is root's from its first attach on */
+} RootDiskGrow;
+
+/* The reply carries one descriptor: the merged root, read-only. */
+typedef struct RootDiskOpen {
+        char *vm;
+        char *image; /* id */
+} RootDiskOpen;
 
 /* The reply carries one descriptor: the listener on run/v.sock_PORT of the jail. */
 typedef struct RootJailMake {
@@ -126,12 +138,12 @@ typedef struct RootNetwork {
 } RootNetwork;
 
 extern const Schema root_pong_schema, inventory_schema, inventory_entry_schema, root_vm_schema,
-        root_vm_ref_schema, root_disk_attach_schema, root_jail_make_schema, root_launch_schema,
-        root_sockets_schema, root_stop_schema, root_reaped_schema, root_guest_schema,
-        root_forward_schema, root_network_schema;
+        root_vm_ref_schema, root_disk_attach_schema, root_disk_grow_schema, root_disk_open_schema,
+        root_jail_make_schema, root_launch_schema, root_sockets_schema, root_stop_schema,
+        root_reaped_schema, root_guest_schema, root_forward_schema, root_network_schema;
 /* Ping, Inventory, BridgeEnsure(), BridgeRemove(), ResolverSet(), ResolverClear(),
- * TapCreate(RootVm), TapDelete(RootVmRef),
- * DiskAttach(RootDiskAttach), DiskDetach(RootVmRef), JailMake(RootJailMake), JailRemove(RootVmRef),
+ * TapCreate(RootVm), TapDelete(RootVmRef), DiskAttach(RootDiskAttach), DiskDetach(RootVmRef),
+ * DiskGrow(RootDiskGrow), DiskOpen(RootDiskOpen), JailMake(RootJailMake), JailRemove(RootVmRef),
  * Launch(RootLaunch), Sockets(RootSockets), Stop(RootStop), Reap(RootVmRef) -> RootReaped,
  * NetworkSet(RootNetwork). */
 extern const Interface interface_root;
@@ -140,5 +152,10 @@ extern const Interface interface_root;
 #define JAIL_INITRD "/initrd"
 #define JAIL_ROOT_DRIVE "/root.img"
 #define JAIL_MODULES_DRIVE "/modules.ext4"
+#define JAIL_WORK_DRIVE "/work.img"
 #define JAIL_API_SOCKET "/run/firecracker.socket"
 #define JAIL_VSOCK "/run/v.sock"
+
+/* The end of a work disk's file, which the guest does not get: on a part of a loop device the kernel
+ * passes no ioctl through, on a whole one all of them (drivers/md/dm.c, dm_blk_ioctl()). */
+#define WORK_DISK_TAIL_BYTES 4096

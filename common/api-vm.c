@@ -75,6 +75,12 @@ static const Field vm_info_fields[] = {
          .max = VM_MEMORY_MIB_MAX,
          .summary = "Memory",
          .unit = UNIT_MIB},
+        {.name = "work_mib",
+         .type = FIELD_INT,
+         .offset = offsetof(VmInfo, work_mib),
+         .max = VM_WORK_MIB_MAX,
+         .summary = "Its work disk, the guest's /root",
+         .unit = UNIT_MIB},
         {.name = "address",
          .type = FIELD_STRING,
          .offset = offsetof(VmInfo, address),
@@ -182,13 +188,23 @@ const Schema vm_list_schema = {
          .summary = "Forward [ADDR:]HOSTPORT:GUESTPORT[/udp] to it, ADDR 127.0.0.1 if left out",  \
          .option = "publish",                                                                     \
          .letter = 'p',                                                                           \
-         .metavar = "FORWARD"}
+         .metavar = "FORWARD"},                                                   \
+        {.name = "work_mib",                                                                      \
+         .type = FIELD_INT,                                                                       \
+         .offset = offsetof(VmCreate, work_mib),                                                  \
+         .max = VM_WORK_MIB_MAX,                                                                  \
+         .absent = VM_WORK_MIB_DEFAULT,                                                           \
+         .summary = "The disk of its /root, e.g. 4G; 0 for none",                                 \
+         .option = "work-disk",                                                                   \
+         .metavar = "SIZE",                                                                       \
+         .unit = UNIT_MIB}
 
 _Static_assert(offsetof(VmCreate, kernel) == offsetof(VmRun, kernel) &&
                        offsetof(VmCreate, vcpus) == offsetof(VmRun, vcpus) &&
                        offsetof(VmCreate, memory_mib) == offsetof(VmRun, memory_mib) &&
                        offsetof(VmCreate, nat) == offsetof(VmRun, nat) &&
-                       offsetof(VmCreate, publish) == offsetof(VmRun, publish),
+                       offsetof(VmCreate, publish) == offsetof(VmRun, publish) &&
+                       offsetof(VmCreate, work_mib) == offsetof(VmRun, work_mib),
                "VM_SHAPE_FIELDS has VmCreate's offsets");
 
 static const Field vm_create_fields[] = {
@@ -274,6 +290,43 @@ const Schema vm_set_schema = {
         .size = sizeof(VmSet),
         .fields = vm_set_fields,
         .n_fields = ELEMENTSOF(vm_set_fields),
+};
+
+static const Field vm_resize_fields[] = {
+        {.name = "vm",
+         .type = FIELD_STRING,
+         .offset = offsetof(VmResize, vm),
+         .required = true,
+         .min = 1,
+         .max = VM_REF_MAX,
+         .summary = "The VM's name or id",
+         .metavar = "VM",
+         .positional = true},
+        {.name = "work_mib",
+         .type = FIELD_INT,
+         .offset = offsetof(VmResize, work_mib),
+         .min = VM_WORK_MIB_MIN,
+         .max = VM_WORK_MIB_MAX,
+         .summary = "The disk of its /root, e.g. 4G",
+         .option = "work-disk",
+         .metavar = "SIZE",
+         .unit = UNIT_MIB},
+        {.name = "cow_mib",
+         .type = FIELD_INT,
+         .offset = offsetof(VmResize, cow_mib),
+         .min = 1,
+         .max = VM_COW_MIB_MAX,
+         .summary = "What the changes to its root may take on the host",
+         .option = "cow",
+         .metavar = "SIZE",
+         .unit = UNIT_MIB},
+};
+
+const Schema vm_resize_schema = {
+        .name = "VmResize",
+        .size = sizeof(VmResize),
+        .fields = vm_resize_fields,
+        .n_fields = ELEMENTSOF(vm_resize_fields),
 };
 
 static const Field vm_stop_fields[] = {
@@ -521,6 +574,12 @@ static const Action vm_actions[] = {
          .out = &vm_progress_schema,
          .target = TARGET_VM,
          .flags = ACTION_STREAMS},
+        {.method = "Resize",
+         .words = "vm resize",
+         .summary = "Make the disks of a stopped VM larger, from its next start on",
+         .in = &vm_resize_schema,
+         .out = &vm_info_schema,
+         .target = TARGET_VM},
         {.method = "Delete",
          .words = "vm delete",
          .summary = "Delete a VM and its disks",

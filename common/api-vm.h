@@ -7,6 +7,11 @@
 #define VM_MEMORY_MIB_MAX 262144
 #define VM_MEMORY_MIB_DEFAULT 256
 #define VM_STOP_TIMEOUT_S_DEFAULT 30
+/* Of the work disk, the guest's /root: sparse. Below the least an ext4 of it has no journal. */
+#define VM_WORK_MIB_MIN 16
+#define VM_WORK_MIB_MAX 1048576
+#define VM_WORK_MIB_DEFAULT 1024
+#define VM_COW_MIB_MAX 2097152 /* of the file of changes to a root */
 
 typedef enum VmState {
         VM_STOPPED,
@@ -32,6 +37,7 @@ typedef struct VmInfo {
         int state;          /* VmState */
         int readiness;      /* VmReadiness */
         int64_t vcpus, memory_mib;
+        int64_t work_mib;   /* 0: no work disk */
         char *address;      /* IPv4 of the guest while it has a slot; may be NULL */
         int64_t slot;       /* 0: none */
         char *reason;       /* why it is broken, or how it stopped when nobody asked; may be NULL */
@@ -51,6 +57,7 @@ typedef struct VmCreate {
         int64_t vcpus, memory_mib;
         bool nat;
         char **publish; /* forward.h */
+        int64_t work_mib; /* of its work disk; 0: none */
         char *name;    /* NULL: made from the image's name and the id */
         char *image;
         bool ephemeral;
@@ -70,6 +77,12 @@ typedef struct VmSet {
         char *vm;
         int nat; /* VmSwitch */
 } VmSet;
+/* Of a stopped VM: what its next start makes of its disks. Never smaller. 0: as it is. */
+typedef struct VmResize {
+        char *vm;
+        int64_t work_mib;
+        int64_t cow_mib; /* what the changes to its root may take */
+} VmResize;
 
 typedef struct VmStop {
         char *vm;
@@ -106,6 +119,7 @@ typedef struct VmRun {
         int64_t vcpus, memory_mib;
         bool nat;
         char **publish;
+        int64_t work_mib;
         char *image, *name;
         bool remove, detach, now;
         char **command;
@@ -119,11 +133,13 @@ typedef struct VmExec {
         char **command;
 } VmExec;
 
-extern const Schema vm_info_schema, vm_list_schema, vm_create_schema, vm_ref_schema, vm_stop_schema,
-        vm_delete_schema, vm_progress_schema, vm_connect_schema, vm_run_schema, vm_exec_schema, vm_set_schema;
+extern const Schema vm_info_schema, vm_list_schema, vm_create_schema, vm_ref_schema, vm_set_schema,
+        vm_resize_schema, vm_stop_schema, vm_delete_schema, vm_progress_schema, vm_connect_schema,
+        vm_run_schema, vm_exec_schema;
 /* Create(VmCreate) -> VmInfo "vm create"; Start(VmRef) -> VmProgress, streams, "vm start";
- * Stop(VmStop) -> VmProgress, streams, "vm stop"; Delete(VmDelete) -> {} destroys "vm delete";
- * Set(VmSet) -> {} "vm set"; List() -> VmList "vm list"; Show(VmRef) -> VmInfo "vm show"; Connect(VmConnect) -> {} no words;
+ * Stop(VmStop) -> VmProgress, streams, "vm stop"; Resize(VmResize) -> VmInfo "vm resize";
+ * Delete(VmDelete) -> {} destroys "vm delete"; Set(VmSet) -> {} "vm set";
+ * List() -> VmList "vm list"; Show(VmRef) -> VmInfo "vm show"; Connect(VmConnect) -> {} no words;
  * local: "vm run", "vm exec". */
 extern const Interface interface_vm;
 extern const char *const vm_state_names[]; /* by VmState, NULL-terminated */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "common/api-image.h"
+#include "common/api-vm.h"
 
 #define RELEASE_MAX 64 /* __NEW_UTS_LEN */
 
@@ -117,7 +118,30 @@ const Schema worker_kernel_facts_schema = {
         .n_fields = ELEMENTSOF(worker_kernel_facts_fields),
 };
 
+static const Field worker_disk_make_fields[] = {
+        {.name = "size_bytes",
+         .type = FIELD_INT,
+         .offset = offsetof(WorkerDiskMake, size_bytes),
+         .required = true,
+         .min = VM_WORK_MIB_MIN * INT64_C(1048576),
+         .max = VM_WORK_MIB_MAX * INT64_C(1048576),
+         .summary = "Of the file system"},
+};
+
+const Schema worker_disk_make_schema = {
+        .name = "WorkerDiskMake",
+        .size = sizeof(WorkerDiskMake),
+        .fields = worker_disk_make_fields,
+        .n_fields = ELEMENTSOF(worker_disk_make_fields),
+};
+
 static const Action worker_actions[] = {
+        {.method = "MakeDisk",
+         .summary = "Make an empty file system (descriptor: target)",
+         .in = &worker_disk_make_schema,
+         .out = &schema_empty,
+         .target = TARGET_VM,
+         .flags = ACTION_TAKES_FD},
         {.method = "ImportImage",
          .summary = "Make an image of a file system or a tar (descriptors: source, target)",
          .in = &worker_image_import_schema,

@@ -24,8 +24,13 @@ typedef struct WorkerKernelFacts {
         int64_t vmlinux_bytes, initrd_bytes, modules_bytes;
 } WorkerKernelFacts;
 
-extern const Schema worker_image_import_schema, worker_image_progress_schema,
+/* target (an empty regular file, read-write, of at least that size) */
+typedef struct WorkerDiskMake {
+        int64_t size_bytes;
+} WorkerDiskMake;
+
+extern const Schema worker_disk_make_schema, worker_image_import_schema, worker_image_progress_schema,
         worker_kernel_import_schema, worker_kernel_facts_schema;
-/* ImportImage(WorkerImageImport) -> WorkerImageProgress, streams; ImportKernel(WorkerKernelImport)
- * -> WorkerKernelFacts. */
+/* MakeDisk(WorkerDiskMake) -> {}; ImportImage(WorkerImageImport) -> WorkerImageProgress, streams;
+ * ImportKernel(WorkerKernelImport) -> WorkerKernelFacts. */
 extern const Interface interface_worker;

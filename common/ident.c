@@ -11,6 +11,7 @@
 #define TAP_PREFIX "bgr-"
 #define DM_PREFIX "banger-"
 #define DM_UUID_PREFIX "BANGER-"
+#define DM_WORK_SUFFIX "-work"
 #define UNIT_PREFIX "banger-vm-"
 #define UNIT_SUFFIX ".service"
 #define LOOP_PREFIX "banger:"
@@ -108,6 +109,10 @@ void vm_names(const VmId *id, VmNames *ret) {
         (void) snprintf(names.tap, sizeof(names.tap), TAP_PREFIX "%s", id->text);
         (void) snprintf(names.dm, sizeof(names.dm), DM_PREFIX "%s", id->text);
         (void) snprintf(names.dm_uuid, sizeof(names.dm_uuid), DM_UUID_PREFIX "%s", id->text);
+        (void) snprintf(names.dm_work, sizeof(names.dm_work), DM_PREFIX "%s" DM_WORK_SUFFIX,
+                        id->text);
+        (void) snprintf(names.dm_work_uuid, sizeof(names.dm_work_uuid),
+                        DM_UUID_PREFIX "%s" DM_WORK_SUFFIX, id->text);
         (void) snprintf(names.unit, sizeof(names.unit), UNIT_PREFIX "%s" UNIT_SUFFIX, id->text);
         (void) snprintf(names.jail, sizeof(names.jail), JAIL_PREFIX "%s", id->text);
         fill_mac(id, &names);
@@ -136,7 +141,8 @@ bool vm_id_from_tap(const char *name, VmId *ret) {
 }
 
 bool vm_id_from_dm_uuid(const char *uuid, VmId *ret) {
-        return id_between(uuid, DM_UUID_PREFIX, "", ret);
+        return id_between(uuid, DM_UUID_PREFIX, "", ret) ||
+               id_between(uuid, DM_UUID_PREFIX, DM_WORK_SUFFIX, ret);
 }
 
 bool vm_id_from_unit(const char *name, VmId *ret) {

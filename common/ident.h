@@ -41,6 +41,8 @@ typedef struct VmNames {
         char tap[16];         /* bgr-ID, IFNAMSIZ */
         char dm[32];          /* banger-ID */
         char dm_uuid[32];     /* BANGER-ID */
+        char dm_work[32];     /* banger-ID-work */
+        char dm_work_uuid[32]; /* BANGER-ID-work */
         char unit[48];        /* banger-vm-ID.service */
         char jail[64];        /* firecracker/ID, below the jails directory */
         struct ether_addr mac; /* 02 (locally administered, unicast) and the id's five bytes */

@@ -30,6 +30,7 @@ static const VarlinkMethod own_methods[] = {
         {"io.banger.VM.Create", vm_handle_create, 0},
         {"io.banger.VM.Start", vm_handle_start, 0},
         {"io.banger.VM.Stop", vm_handle_stop, 0},
+        {"io.banger.VM.Resize", vm_handle_resize, 0},
         {"io.banger.VM.Delete", vm_handle_delete, 0},
         {"io.banger.VM.Set", vm_handle_set, 0},
         {"io.banger.VM.List", vm_handle_list, 0},

@@ -199,6 +199,11 @@ int firecracker_configure(Firecracker *firecracker, const FirecrackerConfig *con
                                     "\"" JAIL_MODULES_DRIVE
                                     "\", \"is_root_device\": false, \"is_read_only\": true}",
                                     deadline_usec, reterr);
+        if (r >= 0 && config->work)
+                r = firecracker_put(firecracker, "/drives/work",
+                                    "{\"drive_id\": \"work\", \"path_on_host\": \"" JAIL_WORK_DRIVE
+                                    "\", \"is_root_device\": false, \"is_read_only\": false}",
+                                    deadline_usec, reterr);
         if (r >= 0)
                 r = put_text(firecracker, "/network-interfaces/eth0",
                              string_format("{\"iface_id\": \"eth0\", \"host_dev_name\": \"%s\", "

@@ -23,6 +23,7 @@ typedef struct FirecrackerConfig {
         const char *tap, *mac;
         uint32_t cid;
         bool modules; /* there is a drive of modules */
+        bool work;    /* and a work disk */
 } FirecrackerConfig;
 
 /* The paths are the jail's (api-root.h). Errors have the VMM's own words. */

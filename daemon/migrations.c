@@ -45,7 +45,12 @@ static const char version_3[] =
         "  protocol INTEGER NOT NULL, address TEXT NOT NULL, host_port INTEGER NOT NULL,"
         "  guest_port INTEGER NOT NULL, PRIMARY KEY (vm, place)) STRICT;";
 
-const char *const store_migrations[] = {version_1, version_2, version_3};
+/* Those from before have no work disk, and files of changes of the size that is usual. */
+static const char version_4[] =
+        "ALTER TABLE vms ADD COLUMN work_mib INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE vms ADD COLUMN cow_mib INTEGER NOT NULL DEFAULT 0;";
+
+const char *const store_migrations[] = {version_1, version_2, version_3, version_4};
 const size_t store_n_migrations = ELEMENTSOF(store_migrations);
 
 static int take_integer(const DatabaseRow *row, void *userdata) {

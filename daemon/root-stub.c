@@ -129,6 +129,11 @@ int root_disk_detach(const char *socket, uint64_t deadline_usec, const RootVmRef
         return root_do(socket, "DiskDetach", vm, NULL, deadline_usec, reterr);
 }
 
+int root_disk_grow(const char *socket, uint64_t deadline_usec, const RootDiskGrow *grow,
+                   Error *reterr) {
+        return root_do(socket, "DiskGrow", grow, NULL, deadline_usec, reterr);
+}
+
 int root_jail_make(const char *socket, uint64_t deadline_usec, const RootJailMake *jail,
                    int *ret_listener_fd, Error *reterr) {
         const RootCall call = {

@@ -22,6 +22,9 @@ int root_network_set(const char *socket, uint64_t deadline_usec, const RootNetwo
                      Error *reterr);
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,
                      Error *reterr);
+/* Of a stopped VM. */
+int root_disk_grow(const char *socket, uint64_t deadline_usec, const RootDiskGrow *grow,
+                   Error *reterr);
 int root_disk_detach(const char *socket, uint64_t deadline_usec, const RootVmRef *vm,
                      Error *reterr);
 /* *ret_listener_fd: for the guest's calls. */

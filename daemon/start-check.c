@@ -173,9 +173,10 @@ static int check_memory(const Start *start, Error *reterr) {
         return error_set_hint(reterr, r, "stop another VM, or make this one with less memory");
 }
 
-/* What a COW file may still take of the disk. */
-static int64_t cow_missing(const Start *start, const VmId *id, int64_t full_bytes) {
-        _cleanup_free_ char *path = string_format("%s/vms/%s/root.cow", start->state_dir, id->text);
+/* What a disk's file may still take of the file system. */
+static int64_t file_missing(const Start *start, const VmId *id, const char *name,
+                            int64_t full_bytes) {
+        _cleanup_free_ char *path = string_format("%s/vms/%s/%s", start->state_dir, id->text, name);
         struct stat st;
         int64_t taken = 0;
 
@@ -184,14 +185,24 @@ static int64_t cow_missing(const Start *start, const VmId *id, int64_t full_byte
         return full_bytes > taken ? full_bytes - taken : 0;
 }
 
+static int64_t space_missing(const Start *start, const StartSpace *space) {
+        return file_missing(start, &space->id, "root.cow", space->cow_bytes) +
+               file_missing(start, &space->id, "work.img", space->work_bytes);
+}
+
 static int check_space(const Start *start, Error *reterr) {
-        int64_t wanted = cow_missing(start, &start->id, start_cow_bytes(start->image_bytes));
+        const StartSpace own = {
+                .id = start->id,
+                .cow_bytes = start->cow_bytes,
+                .work_bytes = start_work_bytes(start->work_mib),
+        };
+        int64_t wanted = space_missing(start, &own);
         struct statvfs fs;
         int64_t free_bytes;
         int r;
 
         for (size_t i = 0; i < start->n_others; i++)
-                wanted += cow_missing(start, &start->others[i], start->others_bytes[i]);
+                wanted += space_missing(start, &start->others[i]);
         if (statvfs(start->state_dir, &fs) < 0)
                 return error_set_errno(reterr, errno, "cannot look at %s", start->state_dir);
         free_bytes = (int64_t) fs.f_bavail * (int64_t) fs.f_frsize - SPACE_FLOOR_BYTES;
@@ -202,7 +213,8 @@ static int check_space(const Start *start, Error *reterr) {
                       "%s has %" PRId64 " MiB to give",
                       (wanted + MIB - 1) / MIB, start->state_dir,
                       free_bytes > 0 ? free_bytes / MIB : 0);
-        return error_set_hint(reterr, r, "delete VMs or images, or make the file system larger");
+        return error_set_hint(reterr, r, "delete VMs or images, make the file system larger, or make "
+                              "the VM anew with a smaller --work-disk");
 }
 
 int start_check(Start *start, Error *reterr) {

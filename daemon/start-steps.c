@@ -3,11 +3,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <termios.h>
 
 #include "common/clock.h"
-#include "common/strings.h"
 #include "daemon/firecracker.h"
 #include "daemon/root-stub.h"
 #include "daemon/start.h"
@@ -24,42 +22,12 @@ static uint64_t helper_deadline(void) {
         return clock_monotonic_usec() + HELPER_TIMEOUT_USEC;
 }
 
-static int size_cow(int fd, int64_t bytes, Error *reterr) {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0)
-                return error_set_errno(reterr, errno, "cannot look at the disk");
-        /* What has a size has a content, too: the root as the last run left it. */
-        if (st.st_size > 0)
-                return 0;
-        if (ftruncate(fd, bytes) < 0)
-                return error_set_errno(reterr, errno, "cannot size the disk");
-        return fsync(fd) < 0 ? error_set_errno(reterr, errno, "cannot write the disk") : 0;
-}
-
-static int make_disk(Start *start, Error *reterr) {
-        _cleanup_free_ char *directory = string_format("%s/vms/%s", start->state_dir,
-                                                       start->id.text);
-        _cleanup_close_ int dir_fd = -1, fd = -1;
-
-        if (!directory)
-                return error_set_errno(reterr, ENOMEM, "cannot make the disk");
-        if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-                return error_set_errno(reterr, errno, "cannot make %s", directory);
-        dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir_fd < 0)
-                return error_set_errno(reterr, errno, "cannot open %s", directory);
-        fd = openat(dir_fd, "root.cow", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        /* The helper has taken it over: the root as the last run left it. */
-        if (fd < 0 && errno == EACCES)
-                return 0;
-        if (fd < 0)
-                return error_set_errno(reterr, errno, "cannot make %s/root.cow", directory);
-        return size_cow(fd, start_cow_bytes(start->image_bytes), reterr);
-}
-
 static int disk_attach(Start *start, Error *reterr) {
-        const RootDiskAttach disk = {.vm = start->id.text, .image = start->image.text};
+        const RootDiskAttach disk = {
+                .vm = start->id.text,
+                .image = start->image.text,
+                .work = start->work_mib > 0,
+        };
 
         return root_disk_attach(start->root_socket, helper_deadline(), &disk, reterr);
 }
@@ -204,6 +172,7 @@ static int configure(Start *start, Error *reterr) {
                 .memory_mib = start->memory_mib,
                 .cid = vm_slot_cid(start->slot),
                 .modules = start->has_modules,
+                .work = start->work_mib > 0,
         };
         VmNames names;
         int r;
@@ -278,7 +247,7 @@ static int wait_ready(Start *start, Error *reterr) {
 
 const StartOps start_ops = {
         .check = start_check,
-        .make_disk = make_disk,
+        .make_disk = start_make_disks,
         .disk_attach = disk_attach,
         .disk_detach = disk_detach,
         .bridge_ensure = bridge_ensure,

@@ -130,7 +130,6 @@ void start_clear(Start *start) {
         schema_clear(&root_reaped_schema, &start->reaped);
         free(start->name);
         free(start->others);
-        free(start->others_bytes);
         network_guest_clear(&start->guest);
         start_init(start);
 }
@@ -186,6 +185,10 @@ int start_run(Start *start, Error *reterr) {
                 return error_join(reterr, r, &undo_error, undo_r);
         }
         return 0;
+}
+
+int64_t start_work_bytes(int64_t work_mib) {
+        return work_mib > 0 ? work_mib * INT64_C(1048576) + WORK_DISK_TAIL_BYTES : 0;
 }
 
 int64_t start_cow_bytes(int64_t image_bytes) {

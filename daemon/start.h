@@ -50,6 +50,13 @@ struct StartOps {
         int (*wait_ready)(Start *start, Error *reterr);
 };
 
+/* What the disks of a VM may take. */
+typedef struct StartSpace {
+        VmId id;
+        int64_t cow_bytes;
+        int64_t work_bytes; /* 0: no work disk */
+} StartSpace;
+
 typedef struct StartStep {
         const char *name;
         int (*run)(Start *start, Error *reterr);
@@ -69,14 +76,15 @@ struct Start {
         VmId id, image, kernel;
         char *name;
         unsigned slot;
-        int64_t vcpus, memory_mib, image_bytes;
+        int64_t vcpus, memory_mib;
+        int64_t cow_bytes; /* of its file of changes */
+        int64_t work_mib;  /* of its work disk; 0: none */
         bool has_modules;
         NetworkGuest guest;                  /* what it is to reach, and who it */
         Network *network;                    /* of the context */
-        const char *root_socket, *state_dir; /* of the context: constant */
+        const char *root_socket, *worker_socket, *state_dir; /* of the context: constant */
         const char *firecracker;             /* its path in banger.conf; NULL: look for it */
-        VmId *others;                        /* the VMs that run besides it */
-        int64_t *others_bytes;               /* and what their COW files may take */
+        StartSpace *others;                  /* the VMs that run besides it */
         size_t n_others;
         Operation *operation;                /* NULL for a clean-up that nobody can cancel */
         VmSignal *signal;
@@ -102,5 +110,9 @@ int start_run(Start *start, Error *reterr);
 int start_undo_from(Start *start, StartStepIndex step, Error *reterr);
 /* What the COW file of an image may grow to: a root rewritten whole, and the snapshot's own. */
 int64_t start_cow_bytes(int64_t image_bytes);
+/* What a work disk's file has: besides the disk, what the guest does not get. 0 for none. */
+int64_t start_work_bytes(int64_t work_mib);
+/* start_ops.make_disk: makes what files of its disks are not there yet, and lets grow what is to. */
+int start_make_disks(Start *start, Error *reterr);
 /* The step `check` of start_ops; -errno with what to do. */
 int start_check(Start *start, Error *reterr);

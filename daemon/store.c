@@ -99,6 +99,8 @@ static int read_vm(const DatabaseRow *row, void *record) {
                 .broken = database_row_integer(row, 9) != 0,
                 .started_s = database_row_integer(row, 13),
                 .nat = database_row_integer(row, 14) != 0,
+                .work_mib = database_row_integer(row, 15),
+                .cow_mib = database_row_integer(row, 16),
         };
 
         if (read_id(row, 0, &vm.id) < 0 || read_id(row, 2, &vm.image) < 0 ||
@@ -171,8 +173,8 @@ int store_load_vms(Store *store, VmRecord **ret, size_t *ret_n, Error *reterr) {
         Records records = {.size = sizeof(VmRecord), .read = read_vm};
         int r = load(store,
                      "SELECT id, name, image, kernel, vcpus, memory_mib, last_slot, created_s,"
-                     " ephemeral, broken, reason, intent, boot_id, started_s, nat FROM vms"
-                     " ORDER BY name",
+                     " ephemeral, broken, reason, intent, boot_id, started_s, nat, work_mib, cow_mib"
+                     " FROM vms ORDER BY name",
                      &records, clear_vm, reterr);
 
         if (r < 0)
@@ -237,16 +239,18 @@ static int put_vm(Store *store, const VmRecord *record, Error *reterr) {
                 database_integer(record->ephemeral),  database_integer(record->broken),
                 database_text(record->reason),        database_integer(record->intent),
                 database_text(record->boot_id),       database_integer(record->started_s),
-                database_integer(record->nat),
+                database_integer(record->nat),        database_integer(record->work_mib),
+                database_integer(record->cow_mib),
         };
         int r = put(store,
                     "INSERT INTO vms (id, name, image, kernel, vcpus, memory_mib, last_slot,"
-                    " created_s, ephemeral, broken, reason, intent, boot_id, started_s, nat)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+                    " created_s, ephemeral, broken, reason, intent, boot_id, started_s, nat, work_mib,"
+                    " cow_mib) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                    " ?15, ?16, ?17)"
                     " ON CONFLICT (id) DO UPDATE SET name = ?2, image = ?3, kernel = ?4, vcpus = ?5,"
                     " memory_mib = ?6, last_slot = ?7, created_s = ?8, ephemeral = ?9, broken = ?10,"
                     " reason = ?11, intent = ?12, boot_id = ?13,"
-                    " started_s = ?14, nat = ?15",
+                    " started_s = ?14, nat = ?15, work_mib = ?16, cow_mib = ?17",
                     values, ELEMENTSOF(values), "vm", record->name, reterr);
 
         if (r == -EBUSY)

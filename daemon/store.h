@@ -44,6 +44,8 @@ typedef struct VmRecord {
         char *name;
         VmId image, kernel; /* must exist */
         int64_t vcpus, memory_mib;
+        int64_t work_mib;   /* of its work disk; 0: it has none */
+        int64_t cow_mib;    /* its file of changes is to have; 0: what is usual */
         int64_t last_slot;  /* 0: had none yet */
         int64_t created_s;
         bool ephemeral;

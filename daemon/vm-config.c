@@ -90,7 +90,7 @@ static int fill_machine_id(const VmId *id, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-static int fill(const VmId *id, const char *name, unsigned slot, bool has_modules,
+static int fill(const VmId *id, const char *name, unsigned slot, const VmDrives *drives,
                 const Config *config, GuestConfig *guest) {
         VmNames names;
         int r;
@@ -98,11 +98,14 @@ static int fill(const VmId *id, const char *name, unsigned slot, bool has_module
         vm_names(id, &names);
         guest->hostname = strdup(name);
         guest->root = strdup("/dev/vda");
-        guest->modules = has_modules ? strdup("/dev/vdb") : NULL;
+        /* In the order that firecracker_configure() names them in. */
+        guest->modules = drives->modules ? strdup("/dev/vdb") : NULL;
+        guest->work = drives->work ? strdup(drives->modules ? "/dev/vdc" : "/dev/vdb") : NULL;
         guest->mac = strdup(names.mac_text);
         guest->prefix = config->prefix;
         guest->time_us = (int64_t) clock_realtime_usec();
-        if (!guest->hostname || !guest->root || !guest->mac || (has_modules && !guest->modules))
+        if (!guest->hostname || !guest->root || !guest->mac ||
+            (drives->modules && !guest->modules) || (drives->work && !guest->work))
                 return -ENOMEM;
         r = fill_machine_id(id, &guest->machine_id);
         if (r >= 0)
@@ -113,12 +116,12 @@ static int fill(const VmId *id, const char *name, unsigned slot, bool has_module
         return r < 0 ? r : fill_dns(&guest->dns);
 }
 
-int vm_config_fill(const VmId *id, const char *name, unsigned slot, bool has_modules,
+int vm_config_fill(const VmId *id, const char *name, unsigned slot, const VmDrives *drives,
                    const Config *config, GuestConfig *ret, Error *reterr) {
         GuestConfig guest = {};
         int r;
 
-        r = fill(id, name, slot, has_modules, config, &guest);
+        r = fill(id, name, slot, drives, config, &guest);
         if (r < 0) {
                 schema_clear(&guest_config_schema, &guest);
                 return error_set_errno(reterr, -r, "cannot make the guest's configuration");

@@ -4,8 +4,13 @@
 #include "common/config.h"
 #include "common/ident.h"
 
+/* Beside its root. */
+typedef struct VmDrives {
+        bool modules, work;
+} VmDrives;
+
 /* The caller clears ret with guest_config_schema. */
-int vm_config_fill(const VmId *id, const char *name, unsigned slot, bool has_modules,
+int vm_config_fill(const VmId *id, const char *name, unsigned slot, const VmDrives *drives,
                    const Config *config, GuestConfig *ret, Error *reterr);
 /* Adds the IPv4 name servers of a resolv.conf, loopback ones left out (they are the host's own),
  * three at most. -ENOMEM. */

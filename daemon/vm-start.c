@@ -57,7 +57,9 @@ static int on_hello(const HostHello *hello, GuestConfig *ret, void *userdata, Er
         log_write(LOG_DEBUG, fields, "%s: agent %s calls%s", vm->record.name, hello->version,
                   hello->again ? " again" : "");
         return vm_config_fill(&vm->record.id, vm->record.name, vm->slot,
-                              kernel && kernel->has_modules, &vm->context->config, ret, reterr);
+                              &(VmDrives) {.modules = kernel && kernel->has_modules,
+                                           .work = vm->record.work_mib > 0},
+                              &vm->context->config, ret, reterr);
 }
 
 static void on_report(const HostReport *report, void *userdata) {
@@ -287,14 +289,24 @@ static void start_job_done(int r, void *userdata) {
         vm_settle(vm);
 }
 
+int64_t vm_cow_bytes(const Vm *vm) {
+        const ImageRecord *image = images_find_id(vm->context->images, &vm->record.image);
+        int64_t usual = start_cow_bytes(image ? image->size_bytes : 0);
+        int64_t wanted = vm->record.cow_mib * INT64_C(1048576);
+
+        return wanted > usual ? wanted : usual;
+}
+
 static void count_one(Vm *other, void *userdata) {
         Start *start = userdata;
-        const ImageRecord *image = images_find_id(other->context->images, &other->record.image);
 
         if (other->slot == 0 || strcmp(other->record.id.text, start->id.text) == 0)
                 return;
-        start->others[start->n_others] = other->record.id;
-        start->others_bytes[start->n_others++] = image ? start_cow_bytes(image->size_bytes) : 0;
+        start->others[start->n_others++] = (StartSpace) {
+                .id = other->record.id,
+                .cow_bytes = vm_cow_bytes(other),
+                .work_bytes = start_work_bytes(other->record.work_mib),
+        };
 }
 
 static int count_others(const Vm *vm, Start *start) {
@@ -303,8 +315,7 @@ static int count_others(const Vm *vm, Start *start) {
 
         vms_count(vms, &running, &total);
         start->others = calloc((size_t) total + 1, sizeof(*start->others));
-        start->others_bytes = calloc((size_t) total + 1, sizeof(*start->others_bytes));
-        if (!start->others || !start->others_bytes)
+        if (!start->others)
                 return -ENOMEM;
         vms_for_each(vms, count_one, start);
         return 0;
@@ -312,7 +323,6 @@ static int count_others(const Vm *vm, Start *start) {
 
 int vm_prepare(const Vm *vm, Start *ret, Error *reterr) {
         const DaemonContext *context = vm->context;
-        const ImageRecord *image = images_find_id(context->images, &vm->record.image);
         const KernelRecord *kernel = kernels_find_id(context->kernels, &vm->record.kernel);
 
         start_init(ret);
@@ -324,9 +334,11 @@ int vm_prepare(const Vm *vm, Start *ret, Error *reterr) {
         ret->slot = vm->slot;
         ret->vcpus = vm->record.vcpus;
         ret->memory_mib = vm->record.memory_mib;
-        ret->image_bytes = image ? image->size_bytes : 0;
+        ret->cow_bytes = vm_cow_bytes(vm);
+        ret->work_mib = vm->record.work_mib;
         ret->has_modules = kernel && kernel->has_modules;
         ret->root_socket = context->root_socket;
+        ret->worker_socket = context->worker_socket;
         ret->state_dir = context->state_dir;
         ret->firecracker = context->config.firecracker;
         ret->operation = vm->operation;

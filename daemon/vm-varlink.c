@@ -54,6 +54,21 @@ int vm_handle_stop(VarlinkCall *call, const void *parameters, void *userdata, Er
                        stop->timeout_s, call, reterr);
 }
 
+int vm_handle_resize(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const DaemonContext *context = userdata;
+        const VmResize *resize = parameters;
+        Vm *vm;
+        int r;
+
+        r = vms_find(context->vms, resize->vm, &vm, reterr);
+        if (r < 0)
+                return r;
+        if (vm_must_hold(vm))
+                return vm_hold(vm, call, vm_handle_resize, parameters, reterr);
+        r = vm_resize(vm, resize, reterr);
+        return r < 0 ? r : reply_info(vm, call, reterr);
+}
+
 int vm_handle_delete(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
         const DaemonContext *context = userdata;
         const VmDelete *delete = parameters;

@@ -5,6 +5,7 @@
 int vm_handle_create(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
 int vm_handle_start(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
 int vm_handle_stop(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
+int vm_handle_resize(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
 int vm_handle_delete(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
 int vm_handle_set(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
 int vm_handle_list(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);

@@ -319,11 +319,24 @@ char *vms_make_name(const Vms *vms, const char *image, const VmId *id) {
         return name;
 }
 
+static int check_work(int64_t work_mib, Error *reterr) {
+        int r;
+
+        if (work_mib == 0 || work_mib >= VM_WORK_MIB_MIN)
+                return 0;
+        r = error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL,
+                      "a work disk has at least %d MiB; 0 is for none", VM_WORK_MIB_MIN);
+        return error_set_field(reterr, r, "work_mib");
+}
+
 static int make_record(Vms *vms, const VmCreate *create, VmRecord *record, Error *reterr) {
         const ImageRecord *image;
         const KernelRecord *kernel;
         int r;
 
+        r = check_work(create->work_mib, reterr);
+        if (r < 0)
+                return r;
         r = images_find(vms->context->images, create->image, &image, reterr);
         if (r < 0)
                 return r;
@@ -339,6 +352,7 @@ static int make_record(Vms *vms, const VmCreate *create, VmRecord *record, Error
         record->kernel = kernel->id;
         record->vcpus = create->vcpus;
         record->memory_mib = create->memory_mib;
+        record->work_mib = create->work_mib;
         record->ephemeral = create->ephemeral;
         record->nat = create->nat;
         record->created_s = (int64_t) (clock_realtime_usec() / USEC_PER_SEC);
@@ -389,6 +403,7 @@ int vm_describe(const Vm *vm, VmInfo *ret) {
                 .readiness = (int) vm->readiness,
                 .vcpus = record->vcpus,
                 .memory_mib = record->memory_mib,
+                .work_mib = record->work_mib,
                 .slot = vm->slot,
                 .reason = copy_or_null(record->reason),
                 .created_s = record->created_s,

@@ -113,6 +113,8 @@ int vm_start(Vm *vm, VarlinkCall *call, Error *reterr);
 int vm_start_again(Vm *vm, const char *reason, Error *reterr);
 /* Copies what the steps need to know. The caller clears ret with start_clear(). */
 int vm_prepare(const Vm *vm, Start *ret, Error *reterr);
+/* What its file of changes may take: what was asked for, or a root rewritten whole. */
+int64_t vm_cow_bytes(const Vm *vm);
 int vm_adopt_listener(Vm *vm, int listener_fd);          /* takes it */
 int vm_adopt_console(Vm *vm, int pty_fd, int log_fd, Rings *rings); /* takes all */
 /* Frees what it has while it runs. */
@@ -146,6 +148,9 @@ int vm_hold(Vm *vm, VarlinkCall *call, VarlinkHandler handler, const void *param
             Error *reterr);
 VmHeld *vm_held_free(VmHeld *held);
 void vm_held_call(VmHeld *first_taken, DaemonContext *context);
+
+/* vm-resize.c: of a stopped one; carried out by its next start. */
+int vm_resize(Vm *vm, const VmResize *resize, Error *reterr);
 
 /* vm-delete.c */
 int vm_delete(Vm *vm, bool force, VarlinkCall *call, Error *reterr);

@@ -57,6 +57,13 @@ int worker_import_image(const char *socket, ImageFormat format, int source_fd, i
         return worker_call(socket, "ImportImage", &in, fds, ELEMENTSOF(fds), watch, ret, reterr);
 }
 
+int worker_make_disk(const char *socket, int64_t size_bytes, int target_fd,
+                     const WorkerWatch *watch, Error *reterr) {
+        const WorkerDiskMake in = {.size_bytes = size_bytes};
+
+        return worker_call(socket, "MakeDisk", &in, &target_fd, 1, watch, NULL, reterr);
+}
+
 int worker_import_kernel(const char *socket, const char *release, int source_fd,
                          const int targets[3], const WorkerWatch *watch, WorkerKernelFacts *ret,
                          Error *reterr) {

@@ -15,6 +15,9 @@ typedef struct WorkerWatch {
 /* Descriptors are borrowed. The caller clears ret with the worker_*_schema. */
 int worker_import_image(const char *socket, ImageFormat format, int source_fd, int target_fd,
                         const WorkerWatch *watch, WorkerImageProgress *ret, Error *reterr);
+/* An empty ext4 in the target: a regular file of at least that size, all a hole. */
+int worker_make_disk(const char *socket, int64_t size_bytes, int target_fd,
+                     const WorkerWatch *watch, Error *reterr);
 /* targets: vmlinux, initrd, modules.ext4. release may be NULL. */
 int worker_import_kernel(const char *socket, const char *release, int source_fd,
                          const int targets[3], const WorkerWatch *watch, WorkerKernelFacts *ret,

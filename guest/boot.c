@@ -16,6 +16,7 @@
 #include "guest/ready.h"
 #include "guest/rootfs.h"
 #include "guest/vsock.h"
+#include "guest/work-disk.h"
 
 #define HOST_USEC (30 * USEC_PER_SEC) /* for the host to take and answer the call */
 #define DEVICE_USEC (10 * USEC_PER_SEC)
@@ -71,6 +72,10 @@ static int step_rest(Boot *boot, Error *reterr) {
         return rootfs_mount_rest(&boot->config, after(DEVICE_USEC), reterr);
 }
 
+static int step_work(Boot *boot, Error *reterr) {
+        return work_disk_mount(&boot->config, after(DEVICE_USEC), reterr);
+}
+
 static int step_identity(Boot *boot, Error *reterr) {
         return identity_apply(&boot->config, reterr);
 }
@@ -89,6 +94,7 @@ static const struct {
         {"network", step_network, false},
         {"root", step_root, true},
         {"mounts", step_rest, false},
+        {"work disk", step_work, false},
         {"identity", step_identity, false},
 };
 

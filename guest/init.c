@@ -19,6 +19,7 @@
 #include "common/io.h"
 #include "common/strings.h"
 #include "guest/console.h"
+#include "guest/work-disk.h"
 
 #define TERM_USEC (2 * USEC_PER_SEC) /* from SIGTERM to SIGKILL */
 #define KILL_USEC (2 * USEC_PER_SEC) /* for the killed to be gone */
@@ -140,8 +141,13 @@ static _Noreturn void reboot_now(void) {
 }
 
 _Noreturn void init_freeze_and_reboot(void) {
-        int r = freeze_root();
+        int r = work_disk_freeze(), root_r = freeze_root();
 
+        if (r < 0) {
+                console_print("cannot freeze the work disk: %s", strerror(-r));
+                sync();
+        }
+        r = root_r;
         if (r < 0) {
                 console_print("cannot freeze the root: %s", strerror(-r));
                 sync();
@@ -177,6 +183,7 @@ _Noreturn void init_serve(pid_t agent) {
         end_processes();
         sync();
         say_end(number);
+        work_disk_end();
         if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0)
                 init_freeze_and_reboot();
         reboot_now();

@@ -4,6 +4,12 @@
 
 #include "common/ident.h"
 
-/* The number of a VM's root device. -ENODEV when there is none that could be used, -EACCES and the
- * like from the kernel. */
-int devmapper_find(const VmId *vm, dev_t *ret);
+typedef enum DeviceRole {
+        DEVICE_ROOT, /* a snapshot of its image */
+        DEVICE_WORK, /* its work disk, where it has one */
+        _DEVICE_ROLE_MAX,
+} DeviceRole;
+
+/* The number of a device of the VM's. -ENODEV when there is none that could be used, -EACCES and
+ * the like from the kernel. */
+int devmapper_find(const VmId *vm, DeviceRole role, dev_t *ret);

@@ -37,8 +37,19 @@ _printf_(5, 6) static void keep_message(int level, _unused_ const char *file, _u
         va_end(arguments);
 }
 
+/* What an error calls it. */
+static const char *const role_names[] = {
+        [DEVICE_ROOT] = "root device",
+        [DEVICE_WORK] = "work disk",
+};
+
+static const char *device_name(const VmNames *names, DeviceRole role) {
+        return role == DEVICE_WORK ? names->dm_work : names->dm;
+}
+
 /* For changes the flags reach udev: none of its rules, nor what they run, is to open the device. */
-static int task_new(int type, const VmId *vm, struct dm_task **ret, Error *reterr) {
+static int task_new(int type, const VmId *vm, DeviceRole role, struct dm_task **ret,
+                    Error *reterr) {
         _cleanup_(task_cleanup) struct dm_task *task = NULL;
         uint32_t cookie = 0;
         VmNames names;
@@ -48,7 +59,8 @@ static int task_new(int type, const VmId *vm, struct dm_task **ret, Error *reter
         last_message[0] = '\0';
         vm_names(vm, &names);
         task = dm_task_create(type);
-        if (!task || !dm_task_set_uuid(task, names.dm_uuid) ||
+        if (!task || !dm_task_set_uuid(task, role == DEVICE_WORK ? names.dm_work_uuid
+                                                                : names.dm_uuid) ||
             !dm_task_set_cookie(task, &cookie,
                                 DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG |
                                         DM_UDEV_DISABLE_DISK_RULES_FLAG |
@@ -131,12 +143,12 @@ int devmapper_read(const Host *host, Inventory *inventory, Error *reterr) {
 }
 
 /* -ENODEV without reterr when there is none. */
-static int device_info(const VmId *vm, int type, struct dm_task **ret, struct dm_info *ret_info,
-                       Error *reterr) {
+static int device_info(const VmId *vm, DeviceRole role, int type, struct dm_task **ret,
+                       struct dm_info *ret_info, Error *reterr) {
         _cleanup_(task_cleanup) struct dm_task *task = NULL;
         int r;
 
-        r = task_new(type, vm, &task, reterr);
+        r = task_new(type, vm, role, &task, reterr);
         if (r < 0)
                 return r;
         if (!dm_task_run(task)) {
@@ -152,12 +164,12 @@ static int device_info(const VmId *vm, int type, struct dm_task **ret, struct dm
         return 0;
 }
 
-int devmapper_find(const VmId *vm, dev_t *ret) {
+int devmapper_find(const VmId *vm, DeviceRole role, dev_t *ret) {
         _cleanup_(task_cleanup) struct dm_task *task = NULL;
         struct dm_info info = {};
         int r;
 
-        r = device_info(vm, DM_DEVICE_INFO, &task, &info, NULL);
+        r = device_info(vm, role, DM_DEVICE_INFO, &task, &info, NULL);
         if (r < 0)
                 return r;
         if (!info.live_table || info.suspended)
@@ -181,26 +193,67 @@ static bool parse_parameters(const char *text, Snapshot *snapshot) {
         return true;
 }
 
-int devmapper_read_snapshot(const VmId *vm, Snapshot *ret, Error *reterr) {
+/* The parameters are the task's. */
+static int read_table(const VmId *vm, DeviceRole role, const char *wanted_type,
+                      struct dm_task **ret_task, const char **ret_parameters,
+                      uint64_t *ret_n_sectors, bool *ret_leaving, Error *reterr) {
         _cleanup_(task_cleanup) struct dm_task *task = NULL;
         char *type = NULL, *parameters = NULL;
         uint64_t start = 0, length = 0;
-        Snapshot snapshot = {};
         struct dm_info info = {};
         int r;
 
-        r = device_info(vm, DM_DEVICE_TABLE, &task, &info, reterr);
+        r = device_info(vm, role, DM_DEVICE_TABLE, &task, &info, reterr);
         if (r < 0)
                 return r;
         if (!info.live_table || info.suspended)
                 return -EBADMSG;
         /* A next one: more than the one line that we make. */
         if (dm_get_next_target(task, NULL, &start, &length, &type, &parameters) || !parameters ||
-            !string_equal(type, "snapshot") || start != 0 ||
-            !parse_parameters(parameters, &snapshot))
+            !string_equal(type, wanted_type) || start != 0)
                 return -EBADMSG;
-        snapshot.n_sectors = length;
+        *ret_task = steal_ptr(task);
+        *ret_parameters = parameters;
+        *ret_n_sectors = length;
+        *ret_leaving = info.deferred_remove != 0;
+        return 0;
+}
+
+int devmapper_read_snapshot(const VmId *vm, Snapshot *ret, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        const char *parameters;
+        Snapshot snapshot = {};
+        int r;
+
+        r = read_table(vm, DEVICE_ROOT, "snapshot", &task, &parameters, &snapshot.n_sectors,
+                       &snapshot.leaving, reterr);
+        if (r < 0)
+                return r;
+        if (!parse_parameters(parameters, &snapshot))
+                return -EBADMSG;
         *ret = snapshot;
+        return 0;
+}
+
+int devmapper_read_linear(const VmId *vm, Linear *ret, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        unsigned major_number, minor_number, offset;
+        const char *parameters;
+        Linear linear = {};
+        bool leaving;
+        char end;
+        int r;
+
+        r = read_table(vm, DEVICE_WORK, "linear", &task, &parameters, &linear.n_sectors, &leaving,
+                       reterr);
+        if (r < 0)
+                return r;
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote these, from numbers of that width. */
+        if (sscanf(parameters, "%u:%u %u %c", &major_number, &minor_number, &offset, &end) != 3 ||
+            offset != 0 || leaving)
+                return -EBADMSG;
+        linear.below = makedev(major_number, minor_number);
+        *ret = linear;
         return 0;
 }
 
@@ -223,46 +276,78 @@ static int check_name(const char *name, Error *reterr) {
                          "this host has a device \"%s\" that is not banger's", name);
 }
 
-int devmapper_create_snapshot(const VmId *vm, const Snapshot *snapshot, Error *reterr) {
+/* parameters may be NULL: no memory. */
+static int create(const VmId *vm, DeviceRole role, uint64_t n_sectors, const char *type,
+                  const char *parameters, Error *reterr) {
         _cleanup_(task_cleanup) struct dm_task *task = NULL;
-        _cleanup_free_ char *parameters = snapshot_parameters(snapshot);
         VmNames names;
         int r;
 
         vm_names(vm, &names);
-        r = check_name(names.dm, reterr);
+        r = check_name(device_name(&names, role), reterr);
         if (r >= 0)
-                r = task_new(DM_DEVICE_CREATE, vm, &task, reterr);
+                r = task_new(DM_DEVICE_CREATE, vm, role, &task, reterr);
         if (r < 0)
                 return r;
-        if (!parameters || !dm_task_set_name(task, names.dm) ||
-            !dm_task_add_target(task, 0, snapshot->n_sectors, "snapshot", parameters))
-                return error_set_errno(reterr, ENOMEM, "cannot prepare the snapshot");
+        if (!parameters || !dm_task_set_name(task, device_name(&names, role)) ||
+            !dm_task_add_target(task, 0, n_sectors, type, parameters))
+                return error_set_errno(reterr, ENOMEM, "cannot prepare the %s", role_names[role]);
         /* Create, load and resume: the library takes the first back when the others fail. */
         if (!dm_task_run(task))
-                return task_error(task, reterr, "cannot make the snapshot");
+                return task_error(task, reterr, "cannot make the device");
         return 0;
 }
 
-static int remove_once(const VmId *vm, Error *reterr) {
+int devmapper_create_snapshot(const VmId *vm, const Snapshot *snapshot, Error *reterr) {
+        _cleanup_free_ char *parameters = snapshot_parameters(snapshot);
+        int r = create(vm, DEVICE_ROOT, snapshot->n_sectors, "snapshot", parameters, reterr);
+
+        return r < 0 ? error_prepend(reterr, r, "%s", role_names[DEVICE_ROOT]) : 0;
+}
+
+int devmapper_create_linear(const VmId *vm, const Linear *linear, Error *reterr) {
+        _cleanup_free_ char *parameters = string_format("%u:%u 0", major(linear->below),
+                                                        minor(linear->below));
+        int r = create(vm, DEVICE_WORK, linear->n_sectors, "linear", parameters, reterr);
+
+        return r < 0 ? error_prepend(reterr, r, "%s", role_names[DEVICE_WORK]) : 0;
+}
+
+static int remove_once(const VmId *vm, DeviceRole role, Error *reterr) {
         _cleanup_(task_cleanup) struct dm_task *task = NULL;
         int r;
 
-        r = task_new(DM_DEVICE_REMOVE, vm, &task, reterr);
+        r = task_new(DM_DEVICE_REMOVE, vm, role, &task, reterr);
         if (r < 0 || dm_task_run(task))
                 return r;
         r = -dm_task_get_errno(task);
         if (r == -ENXIO)
                 return 0;
         if (r == -EBUSY)
-                return error_set(reterr, ERROR_BUSY, EBUSY, "the VM's root device is in use");
-        return task_error(task, reterr, "cannot remove the VM's root device");
+                return error_set(reterr, ERROR_BUSY, EBUSY, "the VM's %s is in use",
+                                 role_names[role]);
+        r = task_error(task, reterr, "cannot remove it");
+        return error_prepend(reterr, r, "the VM's %s", role_names[role]);
 }
 
-int devmapper_remove(const VmId *vm, uint64_t deadline_usec, Error *reterr) {
+int devmapper_remove_later(const VmId *vm, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        int r;
+
+        r = task_new(DM_DEVICE_REMOVE, vm, DEVICE_ROOT, &task, reterr);
+        if (r < 0)
+                return r;
+        if (!dm_task_deferred_remove(task))
+                return error_set_errno(reterr, ENOMEM, "cannot prepare a request");
+        if (dm_task_run(task) || dm_task_get_errno(task) == ENXIO)
+                return 0;
+        return task_error(task, reterr, "cannot let the VM's root device go");
+}
+
+int devmapper_remove(const VmId *vm, DeviceRole role, uint64_t deadline_usec, Error *reterr) {
         for (;;) {
                 _cleanup_error_ Error error = ERROR_INIT;
-                int r = remove_once(vm, &error);
+                int r = remove_once(vm, role, &error);
 
                 if (r == -EBUSY && clock_monotonic_usec() < deadline_usec) {
                         (void) poll(NULL, 0, BUSY_POLL_MS);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,10 +12,8 @@
 #include "common/strings.h"
 #include "helper/devmapper.h"
 #include "helper/loops.h"
-#include "helper/session.h"
-#include "helper/units.h"
 
-#define BIND_PREFIX ".bind-" /* below the directory of jails */
+#define BIND_NAME ".bind" /* below the directory of jails */
 #define SECTOR_SIZE 512 /* device-mapper's unit, whatever the device's own */
 
 /* On the descriptor that is used from here on. The owner can replace the file's name at will, but
@@ -104,22 +103,51 @@ static int open_changes(const Host *host, const char *path, uid_t owner, int *re
         return 0;
 }
 
+static bool is_same_file(int fd, int other_fd) {
+        struct stat st, other;
+
+        return fstat(fd, &st) == 0 && fstat(other_fd, &other) == 0 && st.st_ino == other.st_ino &&
+               st.st_dev == other.st_dev;
+}
+
+/* It stays the owner's: nothing on the host reads in it. The image he could change himself; a guest
+ * is not to. */
+static int open_work(const Host *host, const char *path, uid_t owner, DiskFiles *files,
+                     Error *reterr) {
+        const uint64_t tail = WORK_DISK_TAIL_BYTES / SECTOR_SIZE;
+        uint64_t n_sectors = 0;
+        int r;
+
+        r = open_file(host, path, O_RDWR, owner, &files->work_fd, &n_sectors, reterr);
+        if (r < 0)
+                return r;
+        if (is_same_file(files->work_fd, files->image_fd))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "%s is the VM's image", path);
+        if (n_sectors <= tail)
+                return error_set(reterr, ERROR_FAILED, EINVAL, "%s is too small", path);
+        files->n_work_sectors = n_sectors - tail;
+        return 0;
+}
+
 static void files_cleanup(DiskFiles *files) {
         disk_close_files(files);
 }
 
-int disk_open_files(const Host *host, const char *image, const VmId *vm, uid_t owner,
-                    DiskFiles *ret, Error *reterr) {
+int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr) {
         _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
-        _cleanup_free_ char *image_path = string_format("images/%s.ext4", image);
-        _cleanup_free_ char *cow_path = string_format("vms/%s/root.cow", vm->text);
+        _cleanup_free_ char *image_path = string_format("images/%s.ext4", plan->image);
+        _cleanup_free_ char *cow_path = string_format("vms/%s/root.cow", plan->vm->text);
+        _cleanup_free_ char *work_path = string_format("vms/%s/work.img", plan->vm->text);
         int r;
 
-        if (!image_path || !cow_path)
+        if (!image_path || !cow_path || !work_path)
                 return error_set_errno(reterr, ENOMEM, "cannot name the files");
-        r = open_file(host, image_path, O_RDONLY, owner, &files.image_fd, &files.n_sectors, reterr);
+        r = open_file(host, image_path, O_RDONLY, plan->owner, &files.image_fd, &files.n_sectors,
+                      reterr);
         if (r >= 0)
-                r = open_changes(host, cow_path, owner, &files.cow_fd, reterr);
+                r = open_changes(host, cow_path, plan->owner, &files.cow_fd, reterr);
+        if (r >= 0 && plan->work)
+                r = open_work(host, work_path, plan->owner, &files, reterr);
         if (r < 0)
                 return r;
         *ret = steal_struct(files, DISK_FILES_INIT);
@@ -129,6 +157,7 @@ int disk_open_files(const Host *host, const char *image, const VmId *vm, uid_t o
 void disk_close_files(DiskFiles *files) {
         files->image_fd = close_fd(files->image_fd);
         files->cow_fd = close_fd(files->cow_fd);
+        files->work_fd = close_fd(files->work_fd);
 }
 
 /* Every VM of an image reads the same pages: through the page cache they are read once. A VM's
@@ -142,9 +171,13 @@ static LoopBinding cow_binding(const VmId *vm, const DiskFiles *files) {
         return (LoopBinding) {.vm = vm, .role = "cow", .file_fd = files->cow_fd, .direct = true};
 }
 
-/* Is the VM's device there, on exactly these files? */
-static int is_attached(const Host *host, const VmId *vm, const DiskFiles *files, bool *ret,
-                       Error *reterr) {
+static LoopBinding work_binding(const VmId *vm, const DiskFiles *files) {
+        return (LoopBinding) {.vm = vm, .role = "work", .file_fd = files->work_fd, .direct = true};
+}
+
+/* Is the VM's root device there, on exactly these files? */
+static int is_root_attached(const Host *host, const VmId *vm, const DiskFiles *files, bool *ret,
+                            Error *reterr) {
         LoopBinding image = image_binding(vm, files), cow = cow_binding(vm, files);
         Snapshot snapshot = {};
         int r;
@@ -152,59 +185,118 @@ static int is_attached(const Host *host, const VmId *vm, const DiskFiles *files,
         r = devmapper_read_snapshot(vm, &snapshot, reterr);
         if (r < 0 && r != -ENODEV && r != -EBADMSG)
                 return r;
-        *ret = r >= 0 && snapshot.n_sectors == files->n_sectors &&
+        *ret = r >= 0 && !snapshot.leaving && snapshot.n_sectors == files->n_sectors &&
                loop_is_bound(host, snapshot.origin, &image) &&
                loop_is_bound(host, snapshot.changes, &cow);
         return 0;
 }
 
+/* Likewise its work disk; or is there none, as there should be? */
+static int is_work_attached(const Host *host, const VmId *vm, const DiskFiles *files, bool *ret,
+                            Error *reterr) {
+        LoopBinding work = work_binding(vm, files);
+        Linear linear = {};
+        int r;
+
+        r = devmapper_read_linear(vm, &linear, reterr);
+        if (r < 0 && r != -ENODEV && r != -EBADMSG)
+                return r;
+        if (files->work_fd < 0)
+                *ret = r == -ENODEV;
+        else
+                *ret = r >= 0 && linear.n_sectors == files->n_work_sectors &&
+                       loop_is_bound(host, linear.below, &work);
+        return 0;
+}
+
+static int is_attached(const Host *host, const VmId *vm, const DiskFiles *files, bool *ret,
+                       Error *reterr) {
+        bool root = false, work = false;
+        int r;
+
+        r = is_root_attached(host, vm, files, &root, reterr);
+        if (r >= 0)
+                r = is_work_attached(host, vm, files, &work, reterr);
+        if (r >= 0)
+                *ret = root && work;
+        return r;
+}
+
+/* The owner can give a file another's name: two guests that write to one would spoil it, and the
+ * table of changes in it may stop the kernel then. */
+static int refuse_shared(const Host *host, const VmId *vm, const DiskFiles *files, Error *reterr) {
+        int r;
+
+        r = loops_refuse_shared(host, vm, files->cow_fd, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot use vms/%s/root.cow", vm->text);
+        if (files->work_fd >= 0)
+                r = loops_refuse_shared(host, vm, files->work_fd, reterr);
+        return r < 0 ? error_prepend(reterr, r, "cannot use vms/%s/work.img", vm->text) : 0;
+}
+
+/* One at a time: a file that is being named has two names, and would be refused for another VM. By
+ * the directory of jails, which nobody but root can open. */
+static int lock_names(const Host *host, int *ret_fd, Error *reterr) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        fd = host->state_fd < 0 ? -ENOENT :
+                                  host_open_below(host->state_fd, "jails", O_RDONLY | O_DIRECTORY);
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot open the directory of jails");
+        do
+                r = flock(fd, LOCK_EX);
+        while (r < 0 && errno == EINTR);
+        if (r < 0)
+                return error_set_errno(reterr, errno, "cannot lock the directory of jails");
+        /* Of one that was cut short. */
+        if (unlinkat(fd, BIND_NAME, 0) < 0 && errno != ENOENT)
+                return error_set_errno(reterr, errno, "cannot remove an earlier name");
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}
+
 /* udev looks at a loop's file by its name, and the owner could change his at that moment. So the loop
  * gets one of root's for the same file (systemd/09-banger.rules); opened anew by it. */
-static int open_as_ours(const Host *host, const VmId *vm, int fd, int flags, int *ret_fd,
+static int open_as_ours(const Host *host, int jails_fd, int fd, int flags, int *ret_fd,
                         Error *reterr) {
-        _cleanup_close_ int jails_fd = host_open_below(host->state_fd, "jails", O_PATH | O_DIRECTORY);
-        char from[32], name[sizeof(BIND_PREFIX) + VM_ID_LENGTH];
         _cleanup_close_ int ours_fd = -1;
-        struct stat wanted, got;
+        char from[32];
         int r = 0;
 
         (void) snprintf(from, sizeof(from), "self/fd/%d", fd);
-        (void) snprintf(name, sizeof(name), BIND_PREFIX "%s", vm->text);
-        if (jails_fd < 0)
-                return error_set_errno(reterr, -jails_fd, "cannot open the directory of jails");
-        if (unlinkat(jails_fd, name, 0) < 0 && errno != ENOENT)
-                return error_set_errno(reterr, errno, "cannot remove an earlier name");
-        if (linkat(host->proc_fd, from, jails_fd, name, AT_SYMLINK_FOLLOW) < 0)
+        if (linkat(host->proc_fd, from, jails_fd, BIND_NAME, AT_SYMLINK_FOLLOW) < 0)
                 return error_set_errno(reterr, errno, "cannot name the file for its loop");
-        ours_fd = openat(jails_fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
-        if (ours_fd < 0 || fstat(ours_fd, &got) < 0 || fstat(fd, &wanted) < 0)
+        ours_fd = openat(jails_fd, BIND_NAME, flags | O_NOFOLLOW | O_CLOEXEC);
+        if (ours_fd < 0)
                 r = error_set_errno(reterr, errno, "cannot open the file for its loop");
-        else if (got.st_ino != wanted.st_ino || got.st_dev != wanted.st_dev)
+        else if (!is_same_file(ours_fd, fd))
                 r = error_set(reterr, ERROR_BUSY, EBUSY, "the file has been replaced");
-        if (unlinkat(jails_fd, name, 0) < 0 && r >= 0)
+        if (unlinkat(jails_fd, BIND_NAME, 0) < 0 && r >= 0)
                 r = error_set_errno(reterr, errno, "cannot remove the name");
         if (r >= 0)
                 *ret_fd = steal_fd(&ours_fd);
         return r;
 }
 
-/* Of an attach that was cut short: a file with two names would be refused. */
-static void forget_name(const Host *host, const VmId *vm) {
-        _cleanup_free_ char *path = string_format("jails/" BIND_PREFIX "%s", vm->text);
-
-        if (path)
-                (void) unlinkat(host->state_fd, path, 0);
-}
-
-static int name_as_ours(const Host *host, const VmId *vm, const DiskFiles *files, DiskFiles *ret,
-                        Error *reterr) {
-        _cleanup_(files_cleanup) DiskFiles ours = DISK_FILES_INIT;
+static int open_named(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT, ours = DISK_FILES_INIT;
+        _cleanup_close_ int jails_fd = -1;
         int r;
 
-        ours.n_sectors = files->n_sectors;
-        r = open_as_ours(host, vm, files->image_fd, O_RDONLY, &ours.image_fd, reterr);
+        r = lock_names(host, &jails_fd, reterr);
         if (r >= 0)
-                r = open_as_ours(host, vm, files->cow_fd, O_RDWR, &ours.cow_fd, reterr);
+                r = disk_open_files(host, plan, &files, reterr);
+        if (r < 0)
+                return r;
+        ours.n_sectors = files.n_sectors;
+        ours.n_work_sectors = files.n_work_sectors;
+        r = open_as_ours(host, jails_fd, files.image_fd, O_RDONLY, &ours.image_fd, reterr);
+        if (r >= 0)
+                r = open_as_ours(host, jails_fd, files.cow_fd, O_RDWR, &ours.cow_fd, reterr);
+        if (r >= 0 && plan->work)
+                r = open_as_ours(host, jails_fd, files.work_fd, O_RDWR, &ours.work_fd, reterr);
         if (r >= 0)
                 *ret = steal_struct(ours, DISK_FILES_INIT);
         return r;
@@ -212,7 +304,7 @@ static int name_as_ours(const Host *host, const VmId *vm, const DiskFiles *files
 
 /* The loops are device-mapper's when this returns, and go away with its device; or at once, with
  * their descriptors, when it fails. */
-static int make_device(const Host *host, const VmId *vm, const DiskFiles *files, Error *reterr) {
+static int make_root(const Host *host, const VmId *vm, const DiskFiles *files, Error *reterr) {
         LoopBinding image = image_binding(vm, files), cow = cow_binding(vm, files);
         _cleanup_close_ int image_loop = -1, cow_loop = -1;
         Snapshot snapshot = {.n_sectors = files->n_sectors};
@@ -226,73 +318,86 @@ static int make_device(const Host *host, const VmId *vm, const DiskFiles *files,
         return r;
 }
 
+/* Not the loop itself for the VM: whoever has a loop open for writing can give it another label, and
+ * anybody who has it open can unbind it, to be bound to another VM's file while he still has it
+ * (loop(4), LOOP_SET_STATUS and LOOP_CLR_FD). See WORK_DISK_TAIL_BYTES. */
+static int make_work(const Host *host, const VmId *vm, const DiskFiles *files, Error *reterr) {
+        LoopBinding work = work_binding(vm, files);
+        _cleanup_close_ int loop = -1;
+        Linear linear = {.n_sectors = files->n_work_sectors};
+        int r;
+
+        r = loop_bind(host, &work, &loop, &linear.below, reterr);
+        return r < 0 ? r : devmapper_create_linear(vm, &linear, reterr);
+}
+
 int disk_detach(const Host *host, const VmId *vm, Error *reterr) {
         uint64_t deadline = clock_monotonic_usec() + DISK_RELEASE_TIMEOUT_USEC;
         _cleanup_error_ Error more = ERROR_INIT;
-        int r;
+        bool busy = false;
+        int r = 0;
 
-        r = devmapper_remove(vm, deadline, reterr);
+        for (int role = 0; role < _DEVICE_ROLE_MAX; role++) {
+                _cleanup_error_ Error error = ERROR_INIT;
+                int role_r = devmapper_remove(vm, (DeviceRole) role, deadline, &error);
+
+                busy = busy || role_r == -EBUSY;
+                r = error_join(reterr, r, &error, role_r);
+        }
         /* Loops below a device that stays are its: unbinding them would only mark them. */
-        if (r == -EBUSY)
+        if (busy)
                 return r;
         return error_join(reterr, r, &more, loops_clear(host, vm, deadline, &more));
 }
 
-int disk_attach(const Host *host, const char *image, const VmId *vm, uid_t owner, Error *reterr) {
-        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT, ours = DISK_FILES_INIT;
+int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
         bool attached = false;
         int r;
 
-        forget_name(host, vm);
-        r = disk_open_files(host, image, vm, owner, &files, reterr);
+        r = open_named(host, plan, &files, reterr);
         if (r >= 0)
-                r = is_attached(host, vm, &files, &attached, reterr);
+                r = is_attached(host, plan->vm, &files, &attached, reterr);
         if (r < 0 || attached)
                 return r;
-        r = disk_detach(host, vm, reterr);
+        r = disk_detach(host, plan->vm, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot remove what is left of the last start");
-        r = name_as_ours(host, vm, &files, &ours, reterr);
+        r = refuse_shared(host, plan->vm, &files, reterr);
         if (r >= 0)
-                r = make_device(host, vm, &ours, reterr);
+                r = make_root(host, plan->vm, &files, reterr);
+        if (r >= 0 && plan->work)
+                r = make_work(host, plan->vm, &files, reterr);
         if (r < 0) {
                 _cleanup_error_ Error more = ERROR_INIT;
 
-                r = error_join(reterr, r, &more, disk_detach(host, vm, &more));
+                r = error_join(reterr, r, &more, disk_detach(host, plan->vm, &more));
         }
         return r;
 }
 
-int handle_disk_attach(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
-        const RootDiskAttach *request = parameters;
-        _cleanup_host_ Host host = HOST_INIT;
-        Session *session = userdata;
-        VmId vm;
+int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes, Error *reterr) {
+        _cleanup_free_ char *path = string_format("vms/%s/root.cow", plan->vm->text);
+        _cleanup_close_ int jails_fd = -1, fd = -1;
+        struct stat st;
         int r;
 
-        r = session_vm(userdata, request->vm, &vm, reterr);
+        if (!path)
+                return error_set_errno(reterr, ENOMEM, "cannot name the file");
+        r = lock_names(host, &jails_fd, reterr);
         if (r >= 0)
-                r = session_host(session, &host, reterr);
+                r = open_changes(host, path, plan->owner, &fd, reterr);
         if (r >= 0)
-                r = units_refuse_active(&host, &vm, reterr);
-        if (r >= 0)
-                r = disk_attach(&host, request->image, &vm, session->install.uid, reterr);
-        return r < 0 ? r : varlink_call_reply(call, NULL);
-}
-
-int handle_disk_detach(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
-        const RootVmRef *request = parameters;
-        _cleanup_host_ Host host = HOST_INIT;
-        VmId vm;
-        int r;
-
-        r = session_vm(userdata, request->vm, &vm, reterr);
-        if (r >= 0)
-                r = session_host(userdata, &host, reterr);
-        /* Its number may become another device's, and the VMM's rights are to that number. */
-        if (r >= 0)
-                r = units_refuse_active(&host, &vm, reterr);
-        if (r >= 0)
-                r = disk_detach(&host, &vm, reterr);
-        return r < 0 ? r : varlink_call_reply(call, NULL);
+                r = loops_refuse_shared(host, plan->vm, fd, reterr);
+        if (r < 0)
+                return r;
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at %s", path);
+        if (st.st_size > size_bytes)
+                return error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL,
+                                 "%s has more bytes than that: it can only grow", path);
+        /* Also when it has its size: the one who grew it may have been killed. */
+        if (ftruncate(fd, size_bytes) < 0 || fsync(fd) < 0)
+                return error_set_errno(reterr, errno, "cannot make %s larger", path);
+        return 0;
 }

@@ -1,5 +1,6 @@
 #pragma once
-/* A VM's root device: a snapshot of a read-only image, its changes in a file of the owner's. */
+/* A VM's devices: its root, a snapshot of a read-only image with the changes in a file of its own,
+ * and its work disk, a file of the owner's. */
 #include "common/ident.h"
 #include "common/varlink-server.h"
 #include "helper/host.h"
@@ -7,24 +8,41 @@
 /* How long a device may take to be let go of by whoever still has it open. */
 #define DISK_RELEASE_TIMEOUT_USEC (5 * UINT64_C(1000000))
 
+typedef struct DiskPlan {
+        const VmId *vm;
+        const char *image; /* id */
+        uid_t owner;       /* of the installation */
+        bool work;         /* it has a work disk */
+} DiskPlan;
+
 typedef struct DiskFiles {
         int image_fd, cow_fd;
-        uint64_t n_sectors; /* of the image */
+        int work_fd; /* -1: it has none */
+        uint64_t n_sectors;      /* of the image */
+        uint64_t n_work_sectors; /* of the work disk's device */
 } DiskFiles;
 
-#define DISK_FILES_INIT ((DiskFiles) {.image_fd = -1, .cow_fd = -1})
+#define DISK_FILES_INIT ((DiskFiles) {.image_fd = -1, .cow_fd = -1, .work_fd = -1})
 
-/* Opens images/IMAGE.ext4 and vms/VM/root.cow below the state directory; each must be a regular
- * file of `owner` with one name only. An empty root.cow becomes root's by it, and is taken as root's
- * from then on. */
-int disk_open_files(const Host *host, const char *image, const VmId *vm, uid_t owner,
-                    DiskFiles *ret, Error *reterr);
+/* Opens images/IMAGE.ext4, vms/VM/root.cow and, if it has one, vms/VM/work.img below the state
+ * directory; each must be a regular file of the owner's with one name only. An empty root.cow becomes
+ * root's by it, and is taken as root's from then on. */
+int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 void disk_close_files(DiskFiles *files);
 
-/* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open. */
-int disk_attach(const Host *host, const char *image, const VmId *vm, uid_t owner, Error *reterr);
+/* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open, or if
+ * a file that is to be written is in another VM's use. */
+int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr);
+/* Goes on past failures. */
 int disk_detach(const Host *host, const VmId *vm, Error *reterr);
+/* The file of changes of a VM whose devices are not there; root's from then on. Never smaller. */
+int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes, Error *reterr);
+/* The root as a descriptor for reading; the device goes away with its last one. ERROR_BUSY while the
+ * VM's devices are attached. */
+int disk_open(const Host *host, const DiskPlan *plan, int *ret_fd, Error *reterr);
 
 /* Handlers; userdata: Session. */
 int handle_disk_attach(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
 int handle_disk_detach(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
+int handle_disk_grow(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
+int handle_disk_open(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);

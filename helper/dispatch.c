@@ -52,6 +52,8 @@ const VarlinkMethod root_methods[] = {
         {"io.banger.Root.TapDelete", handle_tap_delete, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.DiskAttach", handle_disk_attach, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.DiskDetach", handle_disk_detach, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.DiskGrow", handle_disk_grow, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.DiskOpen", handle_disk_open, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.JailMake", handle_jail_make, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.JailRemove", handle_jail_remove, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.Launch", handle_launch, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},

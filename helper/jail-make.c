@@ -29,6 +29,14 @@ static const JailFile jail_files[] = {
         {"modules.ext4", &JAIL_MODULES_DRIVE[1], false},
 };
 
+/* Likewise; what an error calls it. */
+static const struct {
+        const char *name, *what;
+} jail_drive_nodes[_DEVICE_ROLE_MAX] = {
+        [DEVICE_ROOT] = {&JAIL_ROOT_DRIVE[1], "root drive"},
+        [DEVICE_WORK] = {&JAIL_WORK_DRIVE[1], "work disk"},
+};
+
 static int make_directory(int dir_fd, const char *name, Error *reterr) {
         int fd;
 
@@ -100,14 +108,20 @@ static int link_kernel(const Host *host, int root_fd, const JailPlan *plan, Erro
 
 /* Nobody but root can enter the jail before the jailer has given it away, so what is made by a name
  * is still there when it is given to the VM by that name. */
-static int make_root_drive(int root_fd, const JailPlan *plan, Error *reterr) {
-        const char *name = &JAIL_ROOT_DRIVE[1];
+static int make_drives(int root_fd, const JailPlan *plan, Error *reterr) {
+        for (int role = 0; role < _DEVICE_ROLE_MAX; role++) {
+                const char *name = jail_drive_nodes[role].name;
+                const char *what = jail_drive_nodes[role].what;
 
-        if (mknodat(root_fd, name, S_IFBLK | 0600, plan->root_drive) < 0)
-                return error_set_errno(reterr, errno, "cannot make the node of its root drive");
-        if (fchownat(root_fd, name, plan->uid, (gid_t) plan->uid, AT_SYMLINK_NOFOLLOW) < 0)
-                return error_set_errno(reterr, errno, "cannot give the root drive to uid %u",
-                                       plan->uid);
+                if (plan->drives[role] == 0)
+                        continue;
+                if (mknodat(root_fd, name, S_IFBLK | 0600, plan->drives[role]) < 0)
+                        return error_set_errno(reterr, errno, "cannot make the node of its %s",
+                                               what);
+                if (fchownat(root_fd, name, plan->uid, (gid_t) plan->uid, AT_SYMLINK_NOFOLLOW) < 0)
+                        return error_set_errno(reterr, errno, "cannot give the %s to uid %u", what,
+                                               plan->uid);
+        }
         return 0;
 }
 
@@ -168,7 +182,7 @@ static int fill_jail(const Host *host, int jail_fd, const JailPlan *plan, int *r
         r = link_kernel(host, root_fd, plan, reterr);
         if (r < 0)
                 return r;
-        r = make_root_drive(root_fd, plan, reterr);
+        r = make_drives(root_fd, plan, reterr);
         if (r < 0)
                 return r;
         run_fd = make_directory(root_fd, "run", reterr);
@@ -204,9 +218,16 @@ int jail_make(const Host *host, const JailPlan *plan, int *ret_listener, Error *
         return r;
 }
 
-int jail_root_drive(const Host *host, const VmId *vm, dev_t *ret, Error *reterr) {
+/* A second jailer in one jail fails, and what a VMM has left in there is not ours. */
+static int was_used(const VmId *vm, Error *reterr) {
+        return error_set(reterr, ERROR_FAILED, ESTALE, "the jail of vm %s was used already",
+                         vm->text);
+}
+
+int jail_drives(const Host *host, const VmId *vm, dev_t ret[_DEVICE_ROLE_MAX], Error *reterr) {
+        dev_t drives[_DEVICE_ROLE_MAX] = {0};
         _cleanup_close_ int root_fd = -1;
-        struct stat root, drive;
+        struct stat root;
         VmNames names;
         char path[96];
 
@@ -219,14 +240,24 @@ int jail_root_drive(const Host *host, const VmId *vm, dev_t *ret, Error *reterr)
                                          vm->text) :
                                error_set_errno(reterr, -root_fd, "cannot open the jail of vm %s",
                                                vm->text);
-        if (fstat(root_fd, &root) < 0 ||
-            fstatat(root_fd, &JAIL_ROOT_DRIVE[1], &drive, AT_SYMLINK_NOFOLLOW) < 0)
+        if (fstat(root_fd, &root) < 0)
                 return error_set_errno(reterr, errno, "cannot look into the jail of vm %s",
                                        vm->text);
-        /* A second jailer in one jail fails, and what a VMM has left in there is not ours. */
-        if (root.st_uid != geteuid() || !S_ISBLK(drive.st_mode))
-                return error_set(reterr, ERROR_FAILED, ESTALE,
-                                 "the jail of vm %s was used already", vm->text);
-        *ret = drive.st_rdev;
+        if (root.st_uid != geteuid())
+                return was_used(vm, reterr);
+        for (int role = 0; role < _DEVICE_ROLE_MAX; role++) {
+                struct stat drive;
+
+                if (fstatat(root_fd, jail_drive_nodes[role].name, &drive, AT_SYMLINK_NOFOLLOW) < 0) {
+                        if (errno == ENOENT && role != DEVICE_ROOT)
+                                continue;
+                        return error_set_errno(reterr, errno, "cannot look into the jail of vm %s",
+                                               vm->text);
+                }
+                if (!S_ISBLK(drive.st_mode))
+                        return was_used(vm, reterr);
+                drives[role] = drive.st_rdev;
+        }
+        memcpy(ret, drives, sizeof(drives));
         return 0;
 }

@@ -1,7 +1,6 @@
 /* io.banger.Root.JailMake and .JailRemove. */
 #include <errno.h>
 
-#include "helper/devices.h"
 #include "helper/jail.h"
 #include "helper/session.h"
 #include "helper/units.h"
@@ -23,6 +22,23 @@ static int open_idle_vm(Session *session, const char *id, VmId *ret_vm, Host *re
         return units_refuse_active(ret, ret_vm, reterr);
 }
 
+/* The work disk is one that a VM may do without. */
+static int find_drives(JailPlan *plan, Error *reterr) {
+        for (int role = 0; role < _DEVICE_ROLE_MAX; role++) {
+                int r = devmapper_find(&plan->vm, (DeviceRole) role, &plan->drives[role]);
+
+                if (r == -ENODEV && role != DEVICE_ROOT)
+                        continue;
+                if (r == -ENODEV)
+                        return error_set(reterr, ERROR_NOT_FOUND, ENODEV,
+                                         "vm %s has no root device", plan->vm.text);
+                if (r < 0)
+                        return error_set_errno(reterr, -r, "cannot find the devices of vm %s",
+                                               plan->vm.text);
+        }
+        return 0;
+}
+
 int handle_jail_make(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
         const RootJailMake *make = parameters;
         _cleanup_host_ Host host = HOST_INIT;
@@ -37,13 +53,9 @@ int handle_jail_make(VarlinkCall *call, const void *parameters, void *userdata, 
         r = open_idle_vm(session, make->vm, &plan.vm, &host, reterr);
         if (r < 0)
                 return r;
-        r = devmapper_find(&plan.vm, &plan.root_drive);
-        if (r == -ENODEV)
-                return error_set(reterr, ERROR_NOT_FOUND, ENODEV, "vm %s has no root device",
-                                 plan.vm.text);
+        r = find_drives(&plan, reterr);
         if (r < 0)
-                return error_set_errno(reterr, -r, "cannot find the root device of vm %s",
-                                       plan.vm.text);
+                return r;
         r = jail_remove(&host, &plan.vm, reterr);
         if (r < 0)
                 return r;

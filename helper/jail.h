@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include "common/ident.h"
+#include "helper/devices.h"
 #include "helper/host.h"
 
 typedef struct JailPlan {
@@ -11,7 +12,7 @@ typedef struct JailPlan {
         uid_t uid;          /* of the VM */
         uid_t owner;        /* of the installation: whose kernels are */
         const char *kernel; /* id */
-        dev_t root_drive;   /* the VM's device-mapper device */
+        dev_t drives[_DEVICE_ROLE_MAX]; /* numbers of the VM's devices; 0: it has none */
 } JailPlan;
 
 /* An earlier jail of the VM must be gone. Answers the listener for the guest's calls. What was half
@@ -20,6 +21,6 @@ int jail_make(const Host *host, const JailPlan *plan, int *ret_listener, Error *
 /* 0 as well when there is none. Never follows a link and never crosses into another file system,
  * nor a mount: -EXDEV. The VM's unit must not run. */
 int jail_remove(const Host *host, const VmId *vm, Error *reterr);
-/* What the unit may use: the number of the root drive in a jail that no jailer has run in yet.
- * -ENOENT (ERROR_NOT_FOUND) when there is no such jail. */
-int jail_root_drive(const Host *host, const VmId *vm, dev_t *ret, Error *reterr);
+/* What the unit may use: the numbers of the drives in a jail that no jailer has run in yet, 0 for a
+ * work disk that is not there. -ENOENT (ERROR_NOT_FOUND) when there is no such jail. */
+int jail_drives(const Host *host, const VmId *vm, dev_t ret[_DEVICE_ROLE_MAX], Error *reterr);

@@ -109,15 +109,24 @@ static int append_addresses(sd_bus_message *call) {
                                      0, 0, 0, 0);
 }
 
-/* The root drive by its number: systemd makes such a path into a rule without opening it. */
+/* Each drive by its number: systemd makes such a path into a rule without opening it. A second list
+ * adds to the first. */
 static int append_devices(sd_bus_message *call, const LaunchPlan *plan) {
-        char drive[48];
+        int r;
 
-        (void) snprintf(drive, sizeof(drive), "/dev/block/%u:%u", major(plan->root_drive),
-                        minor(plan->root_drive));
-        return sd_bus_message_append(call, "(sv)", "DeviceAllow", "a(ss)", 5, "/dev/kvm", "rwm",
-                                     "/dev/net/tun", "rwm", "/dev/urandom", "rwm",
-                                     "/dev/userfaultfd", "rwm", drive, "rw");
+        r = sd_bus_message_append(call, "(sv)", "DeviceAllow", "a(ss)", 4, "/dev/kvm", "rwm",
+                                  "/dev/net/tun", "rwm", "/dev/urandom", "rwm",
+                                  "/dev/userfaultfd", "rwm");
+        for (int role = 0; role < _DEVICE_ROLE_MAX && r >= 0; role++) {
+                char drive[48];
+
+                if (plan->drives[role] == 0)
+                        continue;
+                (void) snprintf(drive, sizeof(drive), "/dev/block/%u:%u",
+                                major(plan->drives[role]), minor(plan->drives[role]));
+                r = sd_bus_message_append(call, "(sv)", "DeviceAllow", "a(ss)", 1, drive, "rw");
+        }
+        return r;
 }
 
 static int append_bounds(sd_bus_message *call, const LaunchPlan *plan) {

@@ -152,9 +152,27 @@ int launch_await(sd_bus *bus, const VmId *vm, const char *jailer, uint64_t deadl
         return not_started(vm, jailer, &status, reterr);
 }
 
+/* The numbers in the jail are only as good as the devices that had them. */
+static int find_drives(const Host *host, const VmId *vm, dev_t ret[_DEVICE_ROLE_MAX],
+                       Error *reterr) {
+        int r = jail_drives(host, vm, ret, reterr);
+
+        for (int role = 0; role < _DEVICE_ROLE_MAX && r >= 0; role++) {
+                dev_t device = 0;
+                int find_r;
+
+                if (ret[role] == 0)
+                        continue;
+                find_r = devmapper_find(vm, (DeviceRole) role, &device);
+                if (find_r < 0 || device != ret[role])
+                        r = error_set(reterr, ERROR_FAILED, ESTALE,
+                                      "a drive in the jail of vm %s is not its disk", vm->text);
+        }
+        return r;
+}
+
 static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *reterr) {
         _cleanup_bus_ sd_bus *bus = NULL;
-        dev_t disk = 0;
         int r;
 
         r = bus_connect(host->paths->bus, &bus, reterr);
@@ -166,14 +184,9 @@ static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *ret
         r = make_room(bus, vm, reterr);
         if (r < 0)
                 return r;
-        r = jail_root_drive(host, vm, &plan->root_drive, reterr);
+        r = find_drives(host, vm, plan->drives, reterr);
         if (r < 0)
                 return r;
-        /* The number in the jail is only as good as the device that had it. */
-        r = devmapper_find(vm, &disk);
-        if (r < 0 || disk != plan->root_drive)
-                return error_set(reterr, ERROR_FAILED, ESTALE,
-                                 "the root in the jail of vm %s is not its disk", vm->text);
         console_hold(plan->console_fd);
         r = start_unit(bus, plan, reterr);
         if (r >= 0)

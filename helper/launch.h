@@ -4,6 +4,7 @@
 
 #include "common/ident.h"
 #include "helper/bus.h"
+#include "helper/devices.h"
 #include "helper/programs.h"
 
 typedef struct LaunchPlan {
@@ -11,7 +12,7 @@ typedef struct LaunchPlan {
         const char *unit; /* name */
         const char *jails;  /* absolute path of their directory */
         uid_t uid;
-        dev_t root_drive;
+        dev_t drives[_DEVICE_ROLE_MAX]; /* 0: it has none */
         unsigned vcpus;
         uint64_t memory_mib;
         const Programs *programs;

@@ -195,6 +195,38 @@ bool loop_is_bound(const Host *host, dev_t device, const LoopBinding *binding) {
                binding->read_only == ((info.lo_flags & LO_FLAGS_READ_ONLY) != 0);
 }
 
+typedef struct Sharing {
+        const VmId *vm;
+        struct stat file;
+} Sharing;
+
+static int refuse_shared(const Host *host, const char *name, void *userdata, Error *reterr) {
+        const Sharing *sharing = userdata;
+        struct loop_info64 info = {};
+        bool bound = false;
+        VmId vm;
+        int r;
+
+        r = loop_status(host, name, &info, &bound);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot ask \"%s\"", name);
+        if (!bound || info.lo_inode != sharing->file.st_ino ||
+            info.lo_device != huge_encode(sharing->file.st_dev))
+                return 0;
+        if (vm_id_from_loop((const char *) info.lo_file_name, &vm, NULL) &&
+            string_equal(vm.text, sharing->vm->text))
+                return 0;
+        return error_set(reterr, ERROR_BUSY, EBUSY, "it is in use, below \"%s\"", name);
+}
+
+int loops_refuse_shared(const Host *host, const VmId *vm, int file_fd, Error *reterr) {
+        Sharing sharing = {.vm = vm};
+
+        if (fstat(file_fd, &sharing.file) < 0)
+                return error_set_errno(reterr, errno, "cannot look at it");
+        return each_bound(host, refuse_shared, &sharing, reterr);
+}
+
 typedef struct Clearing {
         const VmId *vm;
         size_t n_left;

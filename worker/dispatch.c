@@ -2,6 +2,7 @@
 
 #include "common/api-worker.h"
 #include "common/log.h"
+#include "worker/disk.h"
 #include "worker/dispatch.h"
 #include "worker/image.h"
 #include "worker/kernel.h"
@@ -29,6 +30,20 @@ static int check_fds(const VarlinkCall *call, size_t n, Error *reterr) {
                 return 0;
         return error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL,
                          "the call needs %zu descriptors, it has %zu", n, varlink_call_n_fds(call));
+}
+
+static int handle_make_disk(VarlinkCall *call, const void *parameters, _unused_ void *userdata,
+                            Error *reterr) {
+        const WorkerDiskMake *make = parameters;
+        _cleanup_close_ int target = -1;
+        int r;
+
+        r = check_fds(call, 1, reterr);
+        if (r < 0)
+                return r;
+        target = varlink_call_take_fd(call, 0);
+        r = disk_make(target, make->size_bytes, reterr);
+        return r < 0 ? r : varlink_call_reply(call, NULL);
 }
 
 static int handle_import_image(VarlinkCall *call, const void *parameters, void *userdata,
@@ -85,6 +100,7 @@ static int handle_import_kernel(VarlinkCall *call, const void *parameters, void 
 }
 
 const VarlinkMethod worker_methods[] = {
+        {"io.banger.Worker.MakeDisk", handle_make_disk, 0},
         {"io.banger.Worker.ImportImage", handle_import_image, 0},
         {"io.banger.Worker.ImportKernel", handle_import_kernel, 0},
 };

@@ -166,6 +166,7 @@ static inline void scripted_main(int listen_fd, Script *script) {
                 {"io.banger.VM.Create", scripted_handle, 0},
                 {"io.banger.VM.Start", scripted_handle, 0},
                 {"io.banger.VM.Stop", scripted_handle, 0},
+                {"io.banger.VM.Resize", scripted_handle, 0},
                 {"io.banger.VM.Delete", scripted_handle, 0},
                 {"io.banger.VM.Set", scripted_handle, 0},
                 {"io.banger.VM.List", scripted_handle, 0},

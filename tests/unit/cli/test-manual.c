@@ -46,8 +46,23 @@ static char *synopsis(const char *manual, const char *words) {
         return strndup(at + 1, strcspn(at + 1, "\n"));
 }
 
+/* As troff wants it: every "-" is a minus. */
+static char *manual_option(const char *option) {
+        char *text = string_format("--%s", option);
+        char *escaped = text ? calloc(2, strlen(text) + 1) : NULL, *to = escaped;
+
+        assert_non_null(escaped);
+        for (const char *from = text; *from; from++) {
+                if (*from == '-')
+                        *to++ = '\\';
+                *to++ = *from;
+        }
+        free(text);
+        return escaped;
+}
+
 static bool has_option(const char *line, const Field *field) {
-        _cleanup_free_ char *name = string_format("\\-\\-%s", field->option);
+        _cleanup_free_ char *name = manual_option(field->option);
         char letter[] = {'\\', '-', field->letter, '\\', '\0'};
 
         return strstr(line, name) || (field->letter && strstr(line, letter));

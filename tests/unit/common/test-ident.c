@@ -56,6 +56,8 @@ static void every_name_derives_from_the_id(void **state _unused_) {
         assert_string_equal(names.tap, "bgr-01ab23cd9f");
         assert_string_equal(names.dm, "banger-01ab23cd9f");
         assert_string_equal(names.dm_uuid, "BANGER-01ab23cd9f");
+        assert_string_equal(names.dm_work, "banger-01ab23cd9f-work");
+        assert_string_equal(names.dm_work_uuid, "BANGER-01ab23cd9f-work");
         assert_string_equal(names.unit, "banger-vm-01ab23cd9f.service");
         assert_string_equal(names.jail, "firecracker/01ab23cd9f");
         assert_string_equal(names.mac_text, "02:01:ab:23:cd:9f");
@@ -82,6 +84,9 @@ static void names_read_back_as_the_id(void **state _unused_) {
         assert_string_equal(back.text, id.text);
         assert_true(vm_id_from_dm_uuid(names.dm_uuid, &back));
         assert_string_equal(back.text, id.text);
+        back = (VmId) {};
+        assert_true(vm_id_from_dm_uuid(names.dm_work_uuid, &back));
+        assert_string_equal(back.text, id.text);
         assert_true(vm_id_from_unit(names.unit, &back));
         assert_string_equal(back.text, id.text);
         assert_true(vm_id_from_loop("banger:0123456789:cow", &back, &role));
@@ -99,6 +104,7 @@ static void foreign_names_are_not_ours(void **state _unused_) {
         assert_false(vm_id_from_tap("xbgr-0123456789", &id));
         assert_false(vm_id_from_dm_uuid("banger-0123456789", &id));
         assert_false(vm_id_from_dm_uuid("BANGER-0123456789-x", &id));
+        assert_false(vm_id_from_dm_uuid("BANGER-0123456789-work-x", &id));
         assert_false(vm_id_from_unit("banger-vm-0123456789.scope", &id));
         assert_false(vm_id_from_unit("banger-vm-0123456789.service.bak", &id));
         assert_false(vm_id_from_unit("banger-vm-0123456789", &id));

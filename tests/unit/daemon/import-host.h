@@ -102,8 +102,14 @@ static inline int worker_kernel(VarlinkCall *call, const void *parameters, void 
         return varlink_call_reply(call, &facts);
 }
 
+static inline int worker_disk(_unused_ VarlinkCall *call, _unused_ const void *parameters,
+                              void *userdata, Error *reterr) {
+        return worker_refuse(*(const WorkerConduct *) userdata, reterr);
+}
+
 static inline void worker_main(int listen_fd, void *userdata) {
         static const VarlinkMethod methods[] = {
+                {"io.banger.Worker.MakeDisk", worker_disk, 0},
                 {"io.banger.Worker.ImportImage", worker_image, 0},
                 {"io.banger.Worker.ImportKernel", worker_kernel, 0},
         };

@@ -213,6 +213,32 @@ static void a_kernel_without_modules_has_no_such_drive(void **state) {
                          0);
         finish(vmm);
         assert_null(strstr(vmm->seen, "modules"));
+        assert_null(strstr(vmm->seen, "drives/work"));
+}
+
+/* The guest is told their names in this order: vda, vdb, vdc. */
+static void the_work_disk_comes_after_the_modules(void **state) {
+        static const char *const answers[] = {OK, OK, OK, OK, OK, OK, OK, OK, NULL};
+        const FirecrackerConfig config = {.vcpus = 1,
+                                          .memory_mib = 128,
+                                          .tap = "t",
+                                          .mac = "m",
+                                          .modules = true,
+                                          .work = true};
+        FakeVmm *vmm = *state;
+        const char *modules, *work;
+
+        serve(vmm, answers);
+        assert_int_equal(firecracker_configure(vmm->firecracker, &config,
+                                               clock_monotonic_usec() + PATIENCE_USEC,
+                                               &vmm->error),
+                         0);
+        finish(vmm);
+        modules = strstr(vmm->seen, "PUT /drives/modules ");
+        work = strstr(vmm->seen, "PUT /drives/work ");
+        assert_true(modules && work && modules < work);
+        assert_non_null(strstr(work, "\"/work.img\""));
+        assert_non_null(strstr(work, "\"is_read_only\": false"));
 }
 
 static void versions_from_1_8_on_will_do(_unused_ void **state) {
@@ -252,6 +278,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                         a_vm_is_configured_and_booted_over_one_connection, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_kernel_without_modules_has_no_such_drive, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(the_work_disk_comes_after_the_modules, setup,
                                                 teardown),
                 cmocka_unit_test(versions_from_1_8_on_will_do),
                 cmocka_unit_test(an_old_version_is_named_with_a_remedy),

@@ -54,7 +54,7 @@ static VmRecord make_vm(void) {
                            .vcpus = 2, .memory_mib = 512, .last_slot = 7,
                            .created_s = 1700000002, .ephemeral = true, .broken = true,
                            .reason = broken_reason, .intent = VM_INTENT_STOP, .boot_id = boot,
-                           .started_s = 1700000003, .nat = true,
+                           .started_s = 1700000003, .nat = true, .work_mib = 1024, .cow_mib = 700,
                            .forwards = {.items = forwards, .n_items = ELEMENTSOF(forwards)}};
 }
 
@@ -129,6 +129,8 @@ static void what_was_put_is_there_after_a_restart(void **state) {
         assert_string_equal(vms[0].kernel.text, kernel_id.text);
         assert_int_equal(vms[0].vcpus, 2);
         assert_int_equal(vms[0].memory_mib, 512);
+        assert_int_equal(vms[0].work_mib, 1024);
+        assert_int_equal(vms[0].cow_mib, 700);
         assert_int_equal(vms[0].last_slot, 7);
         assert_int_equal(vms[0].created_s, 1700000002);
         assert_true(vms[0].ephemeral);
@@ -474,6 +476,32 @@ static void every_older_version_is_brought_up(void **state) {
         }
 }
 
+static void vms_from_before_work_disks_have_none(void **state) {
+        static const char vm[] =
+                "INSERT INTO images VALUES ('1111111111', 'debian', 1, 1, 1);"
+                "INSERT INTO kernels VALUES ('2222222222', 'linux', '', 1, 0, 1, 1);"
+                "INSERT INTO vms (id, name, image, kernel, vcpus, memory_mib, last_slot, created_s,"
+                " ephemeral, broken) VALUES ('3333333333', 'old', '1111111111', '2222222222', 1,"
+                " 256, 0, 1, 0, 0);";
+        Fixture *fixture = *state;
+        Database *database = NULL;
+        VmRecord *vms = NULL;
+        size_t n = 0;
+
+        assert_int_equal(database_open(fixture->path, &database, NULL), 0);
+        assert_int_equal(migrations_run(database, store_migrations, 2, NULL), 0);
+        assert_int_equal(database_run_script(database, vm, NULL), 0);
+        database_free(database);
+        open_store(fixture);
+        assert_int_equal(store_load_vms(fixture->store, &vms, &n, NULL), 0);
+        assert_int_equal(n, 1);
+        assert_string_equal(vms[0].name, "old");
+        assert_int_equal(vms[0].work_mib, 0);
+        assert_int_equal(vms[0].cow_mib, 0);
+        vm_record_clear(&vms[0]);
+        free(vms);
+}
+
 static void a_later_migration_keeps_what_was_there(void **state) {
         static const char *const later[] = {
                 "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (42);",
@@ -553,6 +581,8 @@ int main(void) {
                 cmocka_unit_test(a_full_disk_is_said),
                 cmocka_unit_test_setup_teardown(every_older_version_is_brought_up, setup_directory,
                                                 teardown),
+                cmocka_unit_test_setup_teardown(vms_from_before_work_disks_have_none,
+                                                setup_directory, teardown),
                 cmocka_unit_test_setup_teardown(a_later_migration_keeps_what_was_there,
                                                 setup_directory, teardown),
                 cmocka_unit_test_setup_teardown(a_migration_that_fails_is_taken_back,

@@ -35,13 +35,18 @@ static void devices_of_others_are_not_listed(void **state) {
 static void a_vm_without_a_device_has_none_to_find(_unused_ void **state) {
         const VmId vm = {.text = "0123456789"};
         Snapshot snapshot = {};
+        Linear linear = {};
         dev_t device = 1;
 
         if (access("/dev/mapper/control", R_OK | W_OK) < 0)
                 skip();
-        assert_int_equal(devmapper_find(&vm, &device), -ENODEV);
+        assert_int_equal(devmapper_find(&vm, DEVICE_ROOT, &device), -ENODEV);
+        assert_int_equal(devmapper_find(&vm, DEVICE_WORK, &device), -ENODEV);
         assert_int_equal(devmapper_read_snapshot(&vm, &snapshot, NULL), -ENODEV);
-        assert_int_equal(devmapper_remove(&vm, 0, NULL), 0);
+        assert_int_equal(devmapper_read_linear(&vm, &linear, NULL), -ENODEV);
+        assert_int_equal(devmapper_remove(&vm, DEVICE_ROOT, 0, NULL), 0);
+        assert_int_equal(devmapper_remove(&vm, DEVICE_WORK, 0, NULL), 0);
+        assert_int_equal(devmapper_remove_later(&vm, NULL), 0);
         assert_int_equal(device, 1);
 }
 

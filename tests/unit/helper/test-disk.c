@@ -3,6 +3,7 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
+#include "common/api-root.h"
 #include "common/clock.h"
 #include "helper/disk.h"
 #include "helper/loops.h"
@@ -33,9 +34,14 @@ static void make_files(const Fixture *fixture) {
         set_size(fixture, "state/vms/0123456789/root.cow", 2097152);
 }
 
+static DiskPlan plan(bool work) {
+        return (DiskPlan) {.vm = &vm, .image = IMAGE, .owner = getuid(), .work = work};
+}
+
 static int open_files(Fixture *fixture, uid_t owner) {
+        const DiskPlan of_owner = {.vm = &vm, .image = IMAGE, .owner = owner};
         DiskFiles files = DISK_FILES_INIT;
-        int r = disk_open_files(&fixture->host, IMAGE, &vm, owner, &files, &fixture->error);
+        int r = disk_open_files(&fixture->host, &of_owner, &files, &fixture->error);
 
         disk_close_files(&files);
         return r;
@@ -48,13 +54,14 @@ static void assert_message(const Fixture *fixture, const char *part) {
 
 static void the_size_is_the_images_in_whole_sectors(void **state) {
         Fixture *fixture = *state;
+        const DiskPlan of_vm = plan(false);
         DiskFiles files = DISK_FILES_INIT;
 
         /* Only root can take the changes over. */
         if (getuid() != 0)
                 skip();
         make_files(fixture);
-        assert_int_equal(disk_open_files(&fixture->host, IMAGE, &vm, getuid(), &files, NULL), 0);
+        assert_int_equal(disk_open_files(&fixture->host, &of_vm, &files, NULL), 0);
         assert_int_equal(files.n_sectors, 2048);
         assert_int_equal(fcntl(files.image_fd, F_GETFL) & O_ACCMODE, O_RDONLY);
         assert_int_equal(fcntl(files.cow_fd, F_GETFL) & O_ACCMODE, O_RDWR);
@@ -255,6 +262,126 @@ static void changes_of_a_third_user_are_refused_and_stay_his(void **state) {
         assert_int_equal(look_at_cow(fixture).st_uid, OWNER + 1);
 }
 
+static void make_work(const Fixture *fixture, off_t size) {
+        make_files(fixture);
+        fixture_write(fixture, "state/vms/0123456789/work.img", "");
+        set_size(fixture, "state/vms/0123456789/work.img", size);
+}
+
+static int open_with_work(Fixture *fixture) {
+        const DiskPlan with_work = plan(true);
+        DiskFiles files = DISK_FILES_INIT;
+        int r = disk_open_files(&fixture->host, &with_work, &files, &fixture->error);
+
+        disk_close_files(&files);
+        return r;
+}
+
+static void a_work_disk_is_its_file_less_the_tail(void **state) {
+        Fixture *fixture = *state;
+        const DiskPlan with_work = plan(true);
+        DiskFiles files = DISK_FILES_INIT;
+
+        make_work(fixture, 1048576 + WORK_DISK_TAIL_BYTES);
+        assert_int_equal(disk_open_files(&fixture->host, &with_work, &files, NULL), 0);
+        assert_int_equal(files.n_work_sectors, 2048);
+        assert_int_equal(fcntl(files.work_fd, F_GETFL) & O_ACCMODE, O_RDWR);
+        disk_close_files(&files);
+        assert_int_equal(files.work_fd, -1);
+}
+
+static void a_vm_without_a_work_disk_has_none_opened(void **state) {
+        Fixture *fixture = *state;
+        const DiskPlan of_vm = plan(false);
+        DiskFiles files = DISK_FILES_INIT;
+
+        make_work(fixture, 1048576);
+        assert_int_equal(disk_open_files(&fixture->host, &of_vm, &files, NULL), 0);
+        assert_int_equal(files.work_fd, -1);
+        disk_close_files(&files);
+}
+
+static void a_missing_work_disk_is_named(void **state) {
+        Fixture *fixture = *state;
+
+        make_files(fixture);
+        assert_int_equal(open_with_work(fixture), -ENOENT);
+        assert_message(fixture, "vms/0123456789/work.img");
+}
+
+static void a_work_disk_that_is_all_tail_is_refused(void **state) {
+        Fixture *fixture = *state;
+
+        make_work(fixture, WORK_DISK_TAIL_BYTES);
+        assert_int_equal(open_with_work(fixture), -EINVAL);
+        assert_message(fixture, "work.img is too small");
+}
+
+/* Plants something else in the place of the work disk. */
+static void replace_work(const Fixture *fixture, const char *target,
+                         int (*plant)(const char *target, const char *path)) {
+        char path[256], full[256];
+
+        fixture_path(fixture, "state/vms/0123456789/work.img", path, sizeof(path));
+        fixture_path(fixture, target, full, sizeof(full));
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(plant(full, path), 0);
+}
+
+static int plant_fifo(_unused_ const char *target, const char *path) {
+        return mkfifo(path, 0600);
+}
+
+static void a_link_in_the_place_of_a_work_disk_is_not_followed(void **state) {
+        Fixture *fixture = *state;
+
+        make_work(fixture, 1048576);
+        replace_work(fixture, "state/images/" IMAGE ".ext4", symlink);
+        assert_int_equal(open_with_work(fixture), -ELOOP);
+}
+
+static void another_files_second_name_is_no_work_disk(void **state) {
+        Fixture *fixture = *state;
+
+        make_work(fixture, 1048576);
+        fixture_write(fixture, "other", "");
+        set_size(fixture, "other", 1048576);
+        replace_work(fixture, "other", link);
+        assert_int_equal(open_with_work(fixture), -EPERM);
+        assert_message(fixture, "work.img: it has more than one name");
+}
+
+static void a_fifo_is_no_work_disk_and_does_not_block(void **state) {
+        Fixture *fixture = *state;
+
+        make_work(fixture, 1048576);
+        replace_work(fixture, "", plant_fifo);
+        assert_int_equal(open_with_work(fixture), -EPERM);
+        assert_message(fixture, "work.img: it is not a regular file");
+}
+
+static void a_work_disk_of_somebody_else_is_refused(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        if (getuid() != 0)
+                skip();
+        make_work(fixture, 1048576);
+        fixture_path(fixture, "state/vms/0123456789/work.img", path, sizeof(path));
+        assert_int_equal(chown(path, 4242, 4242), 0);
+        assert_int_equal(open_with_work(fixture), -EPERM);
+        assert_message(fixture, "work.img: it belongs to uid 4242");
+}
+
+static off_t size_of_changes(const Fixture *fixture) {
+        char path[256];
+        struct stat st;
+
+        fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
+        assert_int_equal(stat(path, &st), 0);
+        return st.st_size;
+}
+
 /* Loops on the real host, below; the state is the fixture's. */
 static bool open_real(const Fixture *fixture, HostPaths *paths, Host *host) {
         *paths = host_paths_default;
@@ -267,6 +394,7 @@ static void a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user(void **
         Fixture *fixture = *state;
         const VmId other = {.text = "9876543210"};
         _cleanup_host_ Host host = HOST_INIT;
+        const DiskPlan of_vm = plan(false);
         DiskFiles files = DISK_FILES_INIT;
         LoopBinding binding, wrong;
         dev_t device = 0;
@@ -276,7 +404,7 @@ static void a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user(void **
         make_files(fixture);
         if (!open_real(fixture, &paths, &host))
                 skip();
-        assert_int_equal(disk_open_files(&host, IMAGE, &vm, getuid(), &files, NULL), 0);
+        assert_int_equal(disk_open_files(&host, &of_vm, &files, NULL), 0);
         binding = (LoopBinding) {
                 .vm = &vm, .role = "image", .file_fd = files.image_fd, .read_only = true};
         if (loop_bind(&host, &binding, &loop, &device, &fixture->error) < 0)
@@ -304,6 +432,7 @@ static void a_loop_for_changes_can_be_written(void **state) {
         Fixture *fixture = *state;
         static const char sector[512] = "changed";
         _cleanup_host_ Host host = HOST_INIT;
+        const DiskPlan of_vm = plan(false);
         DiskFiles files = DISK_FILES_INIT;
         _cleanup_close_ int loop = -1;
         LoopBinding binding;
@@ -314,7 +443,7 @@ static void a_loop_for_changes_can_be_written(void **state) {
         make_files(fixture);
         if (!open_real(fixture, &paths, &host))
                 skip();
-        assert_int_equal(disk_open_files(&host, IMAGE, &vm, getuid(), &files, NULL), 0);
+        assert_int_equal(disk_open_files(&host, &of_vm, &files, NULL), 0);
         binding = (LoopBinding) {
                 .vm = &vm, .role = "cow", .file_fd = files.cow_fd, .direct = true};
         assert_int_equal(loop_bind(&host, &binding, &loop, &device, NULL), 0);
@@ -330,6 +459,7 @@ static void clearing_unbinds_the_loops_of_that_vm_only(void **state) {
         const VmId other = {.text = "9876543210"};
         _cleanup_close_ int theirs = -1;
         _cleanup_host_ Host host = HOST_INIT;
+        const DiskPlan of_vm = plan(false);
         DiskFiles files = DISK_FILES_INIT;
         LoopBinding mine, others;
         dev_t my_device, their_device;
@@ -339,7 +469,7 @@ static void clearing_unbinds_the_loops_of_that_vm_only(void **state) {
         make_files(fixture);
         if (!open_real(fixture, &paths, &host))
                 skip();
-        assert_int_equal(disk_open_files(&host, IMAGE, &vm, getuid(), &files, NULL), 0);
+        assert_int_equal(disk_open_files(&host, &of_vm, &files, NULL), 0);
         mine = (LoopBinding) {.vm = &vm, .role = "image", .file_fd = files.image_fd};
         others = mine;
         others.vm = &other;
@@ -356,6 +486,77 @@ static void clearing_unbinds_the_loops_of_that_vm_only(void **state) {
         assert_false(loop_is_bound(&host, my_device, &mine));
         assert_true(loop_is_bound(&host, their_device, &others));
         disk_close_files(&files);
+}
+
+static void a_file_below_another_vms_loop_is_shared_and_its_own_is_not(void **state) {
+        Fixture *fixture = *state;
+        const VmId other = {.text = "9876543210"};
+        const DiskPlan with_work = plan(true);
+        _cleanup_host_ Host host = HOST_INIT;
+        DiskFiles files = DISK_FILES_INIT;
+        LoopBinding binding;
+        HostPaths paths;
+        int loop = -1;
+        dev_t device;
+
+        make_work(fixture, 1048576);
+        if (!open_real(fixture, &paths, &host))
+                skip();
+        assert_int_equal(disk_open_files(&host, &with_work, &files, NULL), 0);
+        binding = (LoopBinding) {
+                .vm = &other, .role = "work", .file_fd = files.work_fd, .direct = true};
+        assert_int_equal(loop_bind(&host, &binding, &loop, &device, NULL), 0);
+        assert_int_equal(loops_refuse_shared(&host, &vm, files.work_fd, &fixture->error), -EBUSY);
+        assert_message(fixture, "it is in use, below \"loop");
+        assert_int_equal(loops_refuse_shared(&host, &other, files.work_fd, NULL), 0);
+        assert_int_equal(loops_refuse_shared(&host, &vm, files.cow_fd, NULL), 0);
+        close_fd(loop);
+        assert_int_equal(loops_refuse_shared(&host, &vm, files.work_fd, NULL), 0);
+        disk_close_files(&files);
+}
+
+static void the_file_of_changes_grows_and_is_roots_then(void **state) {
+        Fixture *fixture = *state;
+        const DiskPlan of_vm = plan(false);
+        _cleanup_host_ Host host = HOST_INIT;
+        HostPaths paths;
+
+        make_files(fixture);
+        fixture_mkdir(fixture, "state/jails");
+        (void) open_real(fixture, &paths, &host);
+        assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, &fixture->error), 0);
+        assert_int_equal(size_of_changes(fixture), 4194304);
+        assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, NULL), 0);
+        assert_int_equal(disk_grow_changes(&host, &of_vm, 1048576, &fixture->error), -EINVAL);
+        assert_message(fixture, "can only grow");
+        assert_int_equal(size_of_changes(fixture), 4194304);
+}
+
+static void a_name_that_a_killed_attach_left_is_in_nobodys_way(void **state) {
+        Fixture *fixture = *state;
+        const DiskPlan of_vm = plan(false);
+        _cleanup_host_ Host host = HOST_INIT;
+        char path[256], name[256];
+        HostPaths paths;
+
+        make_files(fixture);
+        fixture_mkdir(fixture, "state/jails");
+        (void) open_real(fixture, &paths, &host);
+        fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
+        fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
+        assert_int_equal(link(path, name), 0);
+        assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, &fixture->error), 0);
+        assert_int_equal(access(name, F_OK), -1);
+}
+
+static void changes_that_are_not_there_do_not_grow(void **state) {
+        Fixture *fixture = *state;
+        const DiskPlan of_vm = plan(false);
+
+        fixture_mkdir(fixture, "state/jails");
+        assert_int_equal(disk_grow_changes(&fixture->host, &of_vm, 4194304, &fixture->error),
+                         -ENOENT);
+        assert_int_equal(fixture->error.kind, ERROR_NOT_FOUND);
 }
 
 static void a_host_without_loops_says_so(void **state) {
@@ -389,6 +590,18 @@ int main(void) {
                 TEST(a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user),
                 TEST(a_loop_for_changes_can_be_written),
                 TEST(clearing_unbinds_the_loops_of_that_vm_only),
+                TEST(a_work_disk_is_its_file_less_the_tail),
+                TEST(a_vm_without_a_work_disk_has_none_opened),
+                TEST(a_missing_work_disk_is_named),
+                TEST(a_work_disk_that_is_all_tail_is_refused),
+                TEST(a_link_in_the_place_of_a_work_disk_is_not_followed),
+                TEST(another_files_second_name_is_no_work_disk),
+                TEST(a_fifo_is_no_work_disk_and_does_not_block),
+                TEST(a_work_disk_of_somebody_else_is_refused),
+                TEST(a_file_below_another_vms_loop_is_shared_and_its_own_is_not),
+                TEST(the_file_of_changes_grows_and_is_roots_then),
+                TEST(a_name_that_a_killed_attach_left_is_in_nobodys_way),
+                TEST(changes_that_are_not_there_do_not_grow),
                 TEST(a_host_without_loops_says_so),
         };
 

@@ -58,7 +58,7 @@ static int setup(void **state) {
                 .uid = getuid(),
                 .owner = getuid(),
                 .kernel = KERNEL,
-                .root_drive = makedev(253, 7),
+                .drives = {[DEVICE_ROOT] = makedev(253, 7)},
         };
         assert_int_equal(vm_id_parse(VM, &jailed->plan.vm), 0);
         *state = jailed;
@@ -95,7 +95,7 @@ static void a_jail_has_the_kernel_the_drive_and_a_listener(void **state) {
         Jailed *jailed = *state;
         const Fixture *fixture = jailed->fixture;
         struct stat st, source;
-        dev_t drive = 0;
+        dev_t drives[_DEVICE_ROLE_MAX] = {0, 1};
 
         if (!may_make_nodes(fixture))
                 skip();
@@ -111,8 +111,41 @@ static void a_jail_has_the_kernel_the_drive_and_a_listener(void **state) {
         assert_int_equal(st.st_mode, S_IFBLK | 0600);
         assert_int_equal(look(fixture, JAIL "/root/run/v.sock_1024", &st), 0);
         assert_int_equal(st.st_mode, S_IFSOCK | 0600);
-        assert_int_equal(jail_root_drive(&fixture->host, &jailed->plan.vm, &drive, NULL), 0);
-        assert_int_equal(drive, jailed->plan.root_drive);
+        assert_int_equal(look(fixture, JAIL "/root/work.img", &st), -ENOENT);
+        assert_int_equal(jail_drives(&fixture->host, &jailed->plan.vm, drives, NULL), 0);
+        assert_int_equal(drives[DEVICE_ROOT], makedev(253, 7));
+        assert_int_equal(drives[DEVICE_WORK], 0);
+}
+
+static void a_jail_has_the_node_of_a_work_disk_too(void **state) {
+        Jailed *jailed = *state;
+        const Fixture *fixture = jailed->fixture;
+        dev_t drives[_DEVICE_ROLE_MAX] = {0};
+        struct stat st;
+
+        if (!may_make_nodes(fixture))
+                skip();
+        jailed->plan.drives[DEVICE_WORK] = makedev(253, 9);
+        assert_int_equal(make(jailed), 0);
+        assert_int_equal(look(fixture, JAIL "/root/work.img", &st), 0);
+        assert_int_equal(st.st_mode, S_IFBLK | 0600);
+        assert_int_equal(st.st_rdev, makedev(253, 9));
+        assert_int_equal(st.st_uid, jailed->plan.uid);
+        assert_int_equal(jail_drives(&fixture->host, &jailed->plan.vm, drives, NULL), 0);
+        assert_int_equal(drives[DEVICE_ROOT], makedev(253, 7));
+        assert_int_equal(drives[DEVICE_WORK], makedev(253, 9));
+}
+
+static void a_work_disk_that_is_no_device_is_not_launched(void **state) {
+        Jailed *jailed = *state;
+        dev_t drives[_DEVICE_ROLE_MAX];
+
+        if (!may_make_nodes(jailed->fixture))
+                skip();
+        assert_int_equal(make(jailed), 0);
+        fixture_write(jailed->fixture, JAIL "/root/work.img", "a file");
+        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, drives, NULL),
+                         -ESTALE);
 }
 
 static void the_listener_takes_calls(void **state) {
@@ -256,23 +289,23 @@ static void a_jail_of_many_levels_is_no_way_to_our_stack(void **state) {
 
 static void a_vm_without_a_jail_has_no_drive(void **state) {
         Jailed *jailed = *state;
-        dev_t drive;
+        dev_t drives[_DEVICE_ROLE_MAX];
 
-        assert_int_equal(jail_root_drive(&jailed->fixture->host, &jailed->plan.vm, &drive,
-                                         &jailed->fixture->error),
+        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, drives,
+                                     &jailed->fixture->error),
                          -ENOENT);
         assert_int_equal(jailed->fixture->error.kind, ERROR_NOT_FOUND);
 }
 
 static void a_jail_without_a_device_is_not_launched(void **state) {
         Jailed *jailed = *state;
-        dev_t drive;
+        dev_t drives[_DEVICE_ROLE_MAX];
 
         fixture_mkdir(jailed->fixture, "state/jails/firecracker");
         fixture_mkdir(jailed->fixture, JAIL);
         fixture_mkdir(jailed->fixture, JAIL "/root");
         fixture_write(jailed->fixture, JAIL "/root/root.img", "a file");
-        assert_int_equal(jail_root_drive(&jailed->fixture->host, &jailed->plan.vm, &drive, NULL),
+        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, drives, NULL),
                          -ESTALE);
 }
 
@@ -281,6 +314,8 @@ static void a_jail_without_a_device_is_not_launched(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 JAIL_TEST(a_jail_has_the_kernel_the_drive_and_a_listener),
+                JAIL_TEST(a_jail_has_the_node_of_a_work_disk_too),
+                JAIL_TEST(a_work_disk_that_is_no_device_is_not_launched),
                 JAIL_TEST(the_listener_takes_calls),
                 JAIL_TEST(modules_go_along_unless_they_are_empty),
                 JAIL_TEST(a_kernel_that_is_not_there_is_refused),

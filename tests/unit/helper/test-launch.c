@@ -32,7 +32,7 @@ static int setup(void **state) {
                 .unit = "banger-vm-0123456789.service",
                 .jails = "/state/jails",
                 .uid = 60579,
-                .root_drive = makedev(253, 7),
+                .drives = {[DEVICE_ROOT] = makedev(253, 7)},
                 .vcpus = 2,
                 .memory_mib = 256,
                 .programs = &launched->programs,
@@ -149,22 +149,40 @@ static void memory_tasks_and_processors_are_bounded(void **state) {
         assert_int_equal(number(*state, "CPUQuotaPerSecUSec"), 3000000);
 }
 
-static void it_may_use_its_own_disk_and_no_other(void **state) {
-        static const char *const wanted[] = {"/dev/kvm", "/dev/net/tun", "/dev/urandom",
-                                             "/dev/userfaultfd", "/dev/block/253:7"};
-        Launched *launched = *state;
+static void assert_devices(Launched *launched, int nth, const char *const *wanted, size_t n_wanted,
+                           const char *wanted_access) {
         const char *path, *access = NULL;
         size_t n = 0;
 
-        assert_text(launched, "DevicePolicy", "closed");
-        open_property(launched, "DeviceAllow", 1, "a(ss)");
+        open_property(launched, "DeviceAllow", nth, "a(ss)");
         assert_true(sd_bus_message_enter_container(launched->call, 'a', "(ss)") > 0);
         while (sd_bus_message_read(launched->call, "(ss)", &path, &access) > 0) {
-                assert_true(n < ELEMENTSOF(wanted));
+                assert_true(n < n_wanted);
                 assert_string_equal(path, wanted[n++]);
+                assert_string_equal(access, wanted_access);
         }
-        assert_int_equal(n, ELEMENTSOF(wanted));
-        assert_string_equal(access, "rw");
+        assert_int_equal(n, n_wanted);
+}
+
+static void it_may_use_its_own_disk_and_no_other(void **state) {
+        static const char *const all[] = {"/dev/kvm", "/dev/net/tun", "/dev/urandom",
+                                          "/dev/userfaultfd"};
+        static const char *const root[] = {"/dev/block/253:7"};
+        Launched *launched = *state;
+
+        assert_text(launched, "DevicePolicy", "closed");
+        assert_devices(launched, 1, all, ELEMENTSOF(all), "rwm");
+        assert_devices(launched, 2, root, 1, "rw");
+        assert_false(find_property(launched, "DeviceAllow", 3, "a(ss)"));
+}
+
+static void it_may_use_its_work_disk_if_it_has_one(void **state) {
+        static const char *const work[] = {"/dev/block/253:9"};
+        Launched *launched = *state;
+
+        launched->plan.drives[DEVICE_WORK] = makedev(253, 9);
+        assert_devices(launched, 3, work, 1, "rw");
+        assert_false(find_property(launched, "DeviceAllow", 4, "a(ss)"));
 }
 
 static void system_calls_are_a_list_less_another(void **state) {
@@ -328,6 +346,7 @@ int main(void) {
                 LAUNCH_TEST(it_does_not_outlive_its_process),
                 LAUNCH_TEST(memory_tasks_and_processors_are_bounded),
                 LAUNCH_TEST(it_may_use_its_own_disk_and_no_other),
+                LAUNCH_TEST(it_may_use_its_work_disk_if_it_has_one),
                 LAUNCH_TEST(system_calls_are_a_list_less_another),
                 LAUNCH_TEST(both_address_families_are_denied_whole),
                 LAUNCH_TEST(the_sandbox_is_on),

@@ -1,0 +1,75 @@
+/* Larger disks for a stopped VM. The record is all that changes here: the next start lets the files
+ * grow, and its guest the file system. So a crash at any moment leaves nothing half done. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "daemon/vm.h"
+
+#define KIND "io.banger.VM.Resize"
+#define MIB INT64_C(1048576)
+
+static int check_stopped(const Vm *vm, Error *reterr) {
+        int r;
+
+        if (vm->state == VM_STOPPED || vm->operation)
+                return 0; /* vm_begin() says what it is busy with */
+        r = error_set(reterr, ERROR_BUSY, EBUSY, "vm \"%s\" is %s", vm->record.name,
+                      vm->state == VM_BROKEN ? "broken" : "running");
+        (void) error_set_object(reterr, r, vm->record.name);
+        return error_set_hint(reterr, r, "run: banger vm stop %s", vm->record.name);
+}
+
+static int too_small(const char *field, const char *what, int64_t has_mib, Error *reterr) {
+        int r = error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL,
+                          "%s has %" PRId64 " MiB already: it can only grow", what, has_mib);
+
+        return error_set_field(reterr, r, field);
+}
+
+static int check_sizes(const Vm *vm, const VmResize *resize, Error *reterr) {
+        int64_t cow_mib = vm_cow_bytes(vm) / MIB;
+
+        if (resize->work_mib == 0 && resize->cow_mib == 0)
+                return error_set_hint(reterr,
+                                      error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL,
+                                                "no size is given"),
+                                      "give --work-disk SIZE");
+        if (resize->work_mib != 0 && resize->work_mib < vm->record.work_mib)
+                return too_small("work_mib", "the work disk", vm->record.work_mib, reterr);
+        if (resize->cow_mib != 0 && resize->cow_mib < cow_mib)
+                return too_small("cow_mib", "the file of changes", cow_mib, reterr);
+        return 0;
+}
+
+static int store_sizes(Vm *vm, const VmResize *resize, Error *reterr) {
+        VmRecord before = vm->record;
+        int r;
+
+        if (resize->work_mib != 0)
+                vm->record.work_mib = resize->work_mib;
+        if (resize->cow_mib != 0)
+                vm->record.cow_mib = resize->cow_mib;
+        r = store_put_vm(vm->context->store, &vm->record, reterr);
+        if (r < 0) {
+                vm->record.work_mib = before.work_mib;
+                vm->record.cow_mib = before.cow_mib;
+        }
+        return r;
+}
+
+int vm_resize(Vm *vm, const VmResize *resize, Error *reterr) {
+        int r;
+
+        r = check_stopped(vm, reterr);
+        if (r >= 0)
+                r = check_sizes(vm, resize, reterr);
+        if (r >= 0)
+                r = vm_begin(vm, KIND, reterr);
+        if (r < 0)
+                return r;
+        r = store_sizes(vm, resize, reterr);
+        vm_end(vm, r, r < 0 ? reterr : NULL);
+        if (r >= 0)
+                vm_changed(vm);
+        return r;
+}
