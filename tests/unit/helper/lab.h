@@ -130,6 +130,8 @@ static inline void lab_build(Lab *lab) {
         lab->outside_ns = lab_namespace();
         lab_enter(lab->host_ns);
         lab_write(IP_FORWARD, "0\n");
+        /* Bridged frames are not to meet the rules about routed packets as well (br_netfilter). */
+        lab_run("f=/proc/sys/net/bridge/bridge-nf-call-iptables; [ ! -e $f ] || echo 0 >$f");
         lab_run("ip address add " HOST_OTHER_ADDRESS "/32 dev lo");
         lab_run("ip link add probe0 type dummy 2>/dev/null && ip link del probe0 || "
                 "ip link add bgr-carrier type ifb");

@@ -51,6 +51,7 @@ static void a_guest_is_its_tap_its_mac_and_its_address(_unused_ void **state) {
                            " comment \"banger:0123456789\",\n");
         assert_has(bridge, "\"bgr-abcdef0123\" . 02:ab:cd:ef:01:23 . 172.30.0.254"
                            " comment \"banger:abcdef0123\"\n");
+        assert_has(ip, "iifname \"br-banger\" oifname != \"br-banger\" ip saddr @nat masquerade\n");
         assert_has(ip, "set nat {\n\t\ttype ipv4_addr\n\t\telements = {\n"
                        "\t\t\t172.30.0.254 comment \"banger:abcdef0123\"\n\t\t}\n");
 }

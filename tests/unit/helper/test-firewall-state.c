@@ -285,7 +285,7 @@ static void an_address_that_is_not_this_hosts_is_refused(void **state) {
 
 /* A socket at `bound` and a forward of `address`, both of port 8080. */
 static void try_listener(Lab *lab, int type, const char *bound, char *address, int r) {
-        _cleanup_close_ int fd = lab_socket(lab, lab->host_ns, type, bound, 8080);
+        _cleanup_close_ _unused_ int fd = lab_socket(lab, lab->host_ns, type, bound, 8080);
 
         lab->forwards[0].address = address;
         lab->forwards[0].protocol = type == SOCK_STREAM ? ROOT_PROTOCOL_TCP : ROOT_PROTOCOL_UDP;
