@@ -79,17 +79,19 @@ static void write_bridge_sets(FILE *out, const FirewallPlan *plan, const Firewal
 /* What the bridge would hand up past its own address, for the tap itself to receive: frames to
  * link-local groups (IEEE 802.1Q table 8-1; br_handle_frame() of the kernel). They come by no other
  * hook of the bridge. */
-static const char bridge_input[] = "\tchain input {\n"
-                                   "\t\ttype filter hook input priority -200; policy accept;\n"
-                                   "\t\tiifname \"bgr-*\" ether daddr & ff:ff:ff:ff:ff:f0 == "
-                                   "01:80:c2:00:00:00 counter name refused drop\n"
-                                   "\t}\n";
+static const char bridge_input[] =
+        "\tchain input {\n"
+        "\t\ttype filter hook input priority -200; policy accept;\n"
+        "\t\tiifname \"bgr-*\" ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00"
+        " counter name refused drop\n"
+        "\t}\n";
 
 /* The ports are isolated as well; this holds from the moment that the setting is read. */
-static const char bridge_isolation[] = "\tchain forward {\n"
-                                       "\t\ttype filter hook forward priority -200; policy accept;\n"
-                                       "\t\tiifname \"bgr-*\" oifname \"bgr-*\" drop\n"
-                                       "\t}\n";
+static const char bridge_isolation[] =
+        "\tchain forward {\n"
+        "\t\ttype filter hook forward priority -200; policy accept;\n"
+        "\t\tiifname \"bgr-*\" oifname \"bgr-*\" drop\n"
+        "\t}\n";
 
 /* What is not let through by name is dropped. The type is read from the frame itself: "meta
  * protocol" would look behind a VLAN tag. UDP from port 67 is what a DHCP server says. */

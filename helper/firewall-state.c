@@ -87,7 +87,8 @@ int firewall_table_parse(char *listing, FirewallTable *table) {
         bool in_counter = false;
         char *rest = NULL;
 
-        for (char *line = strtok_r(listing, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        for (char *line = strtok_r(listing, "\n", &rest); line;
+             line = strtok_r(NULL, "\n", &rest)) {
                 size_t depth = strspn(line, "\t");
                 int r;
 

@@ -33,8 +33,8 @@ typedef struct FirewallState {
 
 /* "list flowtables": which are there. It names every table, and is all that nft reads for it. */
 void firewall_state_find(const char *listing, FirewallState *state);
-/* "list table FAMILY banger", cut up in the reading. Only what outlasts the table is looked at: all of
- * it is replaced in any case. -ENOMEM. */
+/* "list table FAMILY banger", cut up in the reading. Only what outlasts the table is looked at: all
+ * of it is replaced in any case. -ENOMEM. */
 int firewall_table_parse(char *listing, FirewallTable *table);
 void firewall_table_clear(FirewallTable *table);
 void firewall_state_clear(FirewallState *state);

@@ -13,6 +13,6 @@ static inline void nftables_cleanup(Nftables **nftables) {
 
 /* One transaction: all of the commands hold at once, or none does. */
 int nftables_run(Nftables *nftables, const char *commands, Error *reterr);
-/* What nft lists, "table ip filter" for one, numbers as such and without the elements of sets. It may
- * read far more from the kernel than it then lists. The caller frees. */
+/* What nft lists, "table ip filter" for one, numbers as such and without the elements of sets. It
+ * may read far more from the kernel than it then lists. The caller frees. */
 int nftables_list(Nftables *nftables, const char *what, char **ret, Error *reterr);

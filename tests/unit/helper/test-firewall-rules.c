@@ -51,6 +51,7 @@ static void a_guest_is_its_tap_its_mac_and_its_address(_unused_ void **state) {
                            " comment \"banger:0123456789\",\n");
         assert_has(bridge, "\"bgr-abcdef0123\" . 02:ab:cd:ef:01:23 . 172.30.0.254"
                            " comment \"banger:abcdef0123\"\n");
+        assert_has(ip, "iifname \"br-banger\" oifname != \"br-banger\" ip saddr @nat masquerade\n");
         assert_has(ip, "set nat {\n\t\ttype ipv4_addr\n\t\telements = {\n"
                        "\t\t\t172.30.0.254 comment \"banger:abcdef0123\"\n\t\t}\n");
 }
@@ -65,7 +66,8 @@ static void a_forward_of_all_addresses_has_a_map_of_its_own(_unused_ void **stat
         const FirewallTable none = {};
         _cleanup_free_ char *ip = write_rules(FIREWALL_IP, guests, 1, forwards, 2, &none, true);
 
-        assert_has(ip, "\t\t\t127.0.0.1 . tcp . 8080 comment \"banger:0123456789\" : 172.30.0.2 . 80\n");
+        assert_has(ip, "\t\t\t127.0.0.1 . tcp . 8080 comment \"banger:0123456789\""
+                       " : 172.30.0.2 . 80\n");
         assert_has(ip, "\t\t\tudp . 65535 comment \"banger:0123456789\" : 172.30.0.2 . 1\n");
         assert_has(ip, "\t\t\tudp . 65535 : \"udp-0.0.0.0-65535\"\n");
 }
@@ -77,7 +79,8 @@ static void an_earlier_table_goes_first_and_its_counts_go_over(_unused_ void **s
                 {.name = name, .vm = {"0123456789"}, .packets = 7, .bytes = UINT64_MAX}};
         const FirewallTable earlier = {
                 .present = true, .ours = true, .counters = counters, .n_counters = 1};
-        _cleanup_free_ char *text = write_rules(FIREWALL_BRIDGE, guests, 1, NULL, 0, &earlier, true);
+        _cleanup_free_ char *text =
+                write_rules(FIREWALL_BRIDGE, guests, 1, NULL, 0, &earlier, true);
 
         assert_int_equal(strncmp(text, "delete table bridge banger\n", 27), 0);
         assert_has(text, "\tcounter vm-0123456789 {\n\t\tcomment \"banger:0123456789\"\n"
@@ -89,7 +92,8 @@ static void isolation_is_a_chain_on_the_bridge_and_a_drop_of_what_is_routed(_unu
         const FirewallTable none = {};
         _cleanup_free_ char *bridge = write_rules(FIREWALL_BRIDGE, NULL, 0, NULL, 0, &none, true);
         _cleanup_free_ char *ip = write_rules(FIREWALL_IP, NULL, 0, NULL, 0, &none, true);
-        _cleanup_free_ char *open_bridge = write_rules(FIREWALL_BRIDGE, NULL, 0, NULL, 0, &none, false);
+        _cleanup_free_ char *open_bridge =
+                write_rules(FIREWALL_BRIDGE, NULL, 0, NULL, 0, &none, false);
         _cleanup_free_ char *open_ip = write_rules(FIREWALL_IP, NULL, 0, NULL, 0, &none, false);
 
         assert_has(bridge, "iifname \"bgr-*\" oifname \"bgr-*\" drop");

@@ -49,8 +49,8 @@ static void setting_the_same_again_changes_nothing(void **state) {
 
 static void counts_of_what_stays_are_kept_and_of_what_goes_are_not(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
 
         lab_set(lab, 2, 1);
         lab_send(host, "127.0.0.1", 8080, "counted");
@@ -272,7 +272,8 @@ static void a_privileged_port_is_refused(void **state) {
 }
 
 static void an_address_that_is_not_this_hosts_is_refused(void **state) {
-        static char address[] = "198.51.100.9", other[] = HOST_OTHER_ADDRESS, loopback[] = "127.9.9.9";
+        static char address[] = "198.51.100.9", other[] = HOST_OTHER_ADDRESS;
+        static char loopback[] = "127.9.9.9";
         Lab *lab = lab_need(state);
 
         lab->forwards[0].address = address;
@@ -285,7 +286,7 @@ static void an_address_that_is_not_this_hosts_is_refused(void **state) {
 
 /* A socket at `bound` and a forward of `address`, both of port 8080. */
 static void try_listener(Lab *lab, int type, const char *bound, char *address, int r) {
-        _cleanup_close_ int fd = lab_socket(lab, lab->host_ns, type, bound, 8080);
+        _cleanup_close_ _unused_ int fd = lab_socket(lab, lab->host_ns, type, bound, 8080);
 
         lab->forwards[0].address = address;
         lab->forwards[0].protocol = type == SOCK_STREAM ? ROOT_PROTOCOL_TCP : ROOT_PROTOCOL_UDP;
@@ -348,7 +349,7 @@ static void a_forward_in_force_is_not_looked_at_again(void **state) {
         _cleanup_close_ int fd = -1;
 
         lab_set(lab, 2, 1);
-        fd = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "127.0.0.1", 8080);
+        fd = lab_udp(lab, lab->host_ns, "127.0.0.1", 8080);
         lab_set(lab, 2, 2);
 }
 
@@ -423,7 +424,9 @@ static void a_comment_inside_of_something_makes_no_table_ours(_unused_ void **st
 static void tables_are_found_by_their_whole_name(_unused_ void **state) {
         FirewallState tables = {};
 
-        firewall_state_find("table inet filter {\n}\ntable bridge bangers {\n}\ntable arp ip banger {\n", &tables);
+        firewall_state_find("table inet filter {\n}\ntable bridge bangers {\n}\n"
+                            "table arp ip banger {\n",
+                            &tables);
         assert_false(tables.tables[FIREWALL_BRIDGE].present || tables.tables[FIREWALL_IP].present);
         firewall_state_find("table inet banger {\n}\ntable ip banger {\n}\n", &tables);
         assert_false(tables.tables[FIREWALL_BRIDGE].present);
