@@ -233,6 +233,19 @@ static void write_redirection(FILE *out, const FirewallPlan *plan) {
               out);
 }
 
+/* A guest without NAT is told so, whether the host routes or not: otherwise each lookup of a name in
+ * it would last as long as the resolver's timeouts. */
+static void write_refusal(FILE *out, const FirewallPlan *plan) {
+        fprintf(out,
+                "\tchain unreachable {\n"
+                "\t\ttype filter hook prerouting priority -150; policy accept;\n"
+                "\t\tiifname \"%s\" ct direction original ip saddr != @nat"
+                " fib daddr type unicast fib daddr oifname != \"%s\""
+                " reject with icmp type admin-prohibited\n"
+                "\t}\n",
+                plan->bridge, plan->bridge);
+}
+
 /* A connection outlives its rule in conntrack: what a forward that is gone still translates is
  * dropped on its way out. */
 static void write_departure(FILE *out, const FirewallPlan *plan) {
@@ -290,6 +303,7 @@ static void write_filters(FILE *out, const FirewallPlan *plan) {
 static void write_ip(FILE *out, const FirewallPlan *plan, const FirewallTable *earlier) {
         write_ip_sets(out, plan, earlier);
         write_redirection(out, plan);
+        write_refusal(out, plan);
         write_departure(out, plan);
         write_filters(out, plan);
 }

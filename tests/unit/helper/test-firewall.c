@@ -362,6 +362,34 @@ static void only_a_guest_with_nat_reaches_other_networks(void **state) {
         lab_has_nothing(outside);
 }
 
+/* As a resolver asks. */
+static void assert_refused_at_once(int connected) {
+        struct pollfd poller = {.fd = connected, .events = POLLIN};
+        char byte;
+
+        assert_int_equal(send(connected, "?", 1, 0), 1);
+        assert_int_equal(poll(&poller, 1, LAB_WAIT_MS), 1);
+        assert_int_equal(recv(connected, &byte, 1, 0), -1);
+        assert_int_equal(errno, EHOSTUNREACH);
+}
+
+static void a_guest_without_nat_is_told_so_whether_the_host_routes_or_not(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        const struct sockaddr_in outside = lab_at(OUTSIDE_ADDRESS, 53);
+
+        assert_int_equal(connect(guest, (const struct sockaddr *) (const void *) &outside,
+                                 sizeof(outside)),
+                         0);
+        lab_set(lab, 2, 0);
+        assert_int_equal(lab_digit(IP_FORWARD), '0');
+        assert_refused_at_once(guest);
+        lab->guests[1].nat = true;
+        lab_set(lab, 2, 0);
+        assert_int_equal(lab_digit(IP_FORWARD), '1');
+        assert_refused_at_once(guest);
+}
+
 static void guests_with_nat_do_not_reach_each_other_by_the_hosts_routing(void **state) {
         Lab *lab = lab_need(state);
         _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
@@ -544,6 +572,7 @@ int main(void) {
                 TEST(a_link_local_group_is_no_way_past_the_bridge),
                 TEST(the_host_reaches_a_guest_and_hears_its_answer),
                 TEST(only_a_guest_with_nat_reaches_other_networks),
+                TEST(a_guest_without_nat_is_told_so_whether_the_host_routes_or_not),
                 TEST(guests_with_nat_do_not_reach_each_other_by_the_hosts_routing),
                 TEST(nat_that_is_taken_away_ends_at_once),
                 TEST(nobody_outside_reaches_a_guest_unasked),
