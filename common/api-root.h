@@ -100,7 +100,8 @@ typedef struct RootReaped {
 extern const Schema root_pong_schema, inventory_schema, inventory_entry_schema, root_vm_schema,
         root_vm_ref_schema, root_disk_attach_schema, root_jail_make_schema, root_launch_schema,
         root_sockets_schema, root_stop_schema, root_reaped_schema;
-/* Ping, Inventory, BridgeEnsure(), BridgeRemove(), TapCreate(RootVm), TapDelete(RootVmRef),
+/* Ping, Inventory, BridgeEnsure(), BridgeRemove(), ResolverSet(), ResolverClear(),
+ * TapCreate(RootVm), TapDelete(RootVmRef),
  * DiskAttach(RootDiskAttach), DiskDetach(RootVmRef), JailMake(RootJailMake), JailRemove(RootVmRef),
  * Launch(RootLaunch), Sockets(RootSockets), Stop(RootStop), Reap(RootVmRef) -> RootReaped. */
 extern const Interface interface_root;

@@ -97,6 +97,14 @@ int root_bridge_remove(const char *socket, uint64_t deadline_usec, Error *reterr
         return root_do(socket, "BridgeRemove", NULL, NULL, deadline_usec, reterr);
 }
 
+int root_resolver_set(const char *socket, uint64_t deadline_usec, Error *reterr) {
+        return root_do(socket, "ResolverSet", NULL, NULL, deadline_usec, reterr);
+}
+
+int root_resolver_clear(const char *socket, uint64_t deadline_usec, Error *reterr) {
+        return root_do(socket, "ResolverClear", NULL, NULL, deadline_usec, reterr);
+}
+
 int root_tap_create(const char *socket, uint64_t deadline_usec, const RootVm *vm, Error *reterr) {
         return root_do(socket, "TapCreate", vm, NULL, deadline_usec, reterr);
 }

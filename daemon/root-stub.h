@@ -12,6 +12,9 @@ int root_inventory(const char *socket, uint64_t deadline_usec, Inventory *ret, E
 
 int root_bridge_ensure(const char *socket, uint64_t deadline_usec, Error *reterr);
 int root_bridge_remove(const char *socket, uint64_t deadline_usec, Error *reterr);
+/* Has systemd-resolved ask bangerd for names of VMs; without a bridge there is nothing to set yet. */
+int root_resolver_set(const char *socket, uint64_t deadline_usec, Error *reterr);
+int root_resolver_clear(const char *socket, uint64_t deadline_usec, Error *reterr);
 int root_tap_create(const char *socket, uint64_t deadline_usec, const RootVm *vm, Error *reterr);
 int root_tap_delete(const char *socket, uint64_t deadline_usec, const RootVmRef *vm, Error *reterr);
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,

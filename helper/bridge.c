@@ -215,6 +215,26 @@ static int remove_ours(Netlink *netlink, const Host *host, const char *name, con
         return error_prepend(reterr, r, "cannot remove %s", name);
 }
 
+int bridge_find(const Host *host, int *ret_index, Error *reterr) {
+        _cleanup_(netlink_cleanup) Netlink *netlink = NULL;
+        LinkState link;
+        int r;
+
+        r = netlink_open(&netlink, reterr);
+        if (r < 0)
+                return r;
+        r = netlink_find(netlink, host->paths->bridge, &link, reterr);
+        if (r < 0 && r != -ENODEV)
+                return error_prepend(reterr, r, "cannot look for %s", host->paths->bridge);
+        if (r < 0 && reterr)
+                error_clear(reterr);
+        *ret_index = r >= 0 && string_equal(link.kind, "bridge") &&
+                                     string_equal(link.alias, SHARED_ALIAS)
+                             ? link.index
+                             : 0;
+        return 0;
+}
+
 static int check_unused(Netlink *netlink, const Host *host, Error *reterr) {
         char port[IFNAMSIZ] = "";
         LinkState bridge;

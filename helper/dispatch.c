@@ -5,6 +5,7 @@
 #include "helper/disk.h"
 #include "helper/dispatch.h"
 #include "helper/network.h"
+#include "helper/resolver.h"
 #include "helper/session.h"
 #include "helper/vm-verbs.h"
 
@@ -44,6 +45,9 @@ const VarlinkMethod root_methods[] = {
         {"io.banger.Root.Inventory", handle_inventory, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.BridgeEnsure", handle_bridge_ensure, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.BridgeRemove", handle_bridge_remove, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.ResolverSet", handle_resolver_set, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
+        {"io.banger.Root.ResolverClear", handle_resolver_clear,
+         ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.TapCreate", handle_tap_create, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.TapDelete", handle_tap_delete, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.DiskAttach", handle_disk_attach, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},

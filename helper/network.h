@@ -15,6 +15,9 @@ int bridge_ensure(const Host *host, const Config *settings, Error *reterr);
 /* ERROR_BUSY while it has other ports than its carrier. One that is not ours is left alone. */
 int bridge_remove(const Host *host, Error *reterr);
 
+/* The index of our bridge; 0: there is none. */
+int bridge_find(const Host *host, int *ret_index, Error *reterr);
+
 /* ERROR_UNAVAILABLE without a bridge. */
 int tap_ensure(const Host *host, const VmId *vm, uid_t owner, bool isolated, Error *reterr);
 int tap_remove(const VmId *vm, Error *reterr);
