@@ -8,6 +8,7 @@
 #include "cli/layout.h"
 #include "cli/probe.h"
 #include "common/clock.h"
+#include "common/dns.h"
 #include "common/strings.h"
 #include "common/version.h"
 
@@ -99,6 +100,8 @@ static int check_unit(Checks *checks, const LayoutUnit *unit) {
         else if (unit->enabled && !state.enabled)
                 r = check_make(&check, unit->name, CHECK_DEGRADED, checks->reinstall, "%s",
                                state.text);
+        else if (unit->enabled && !state.active && unit->remedy)
+                r = check_make(&check, unit->name, CHECK_DEGRADED, unit->remedy, "%s", state.text);
         else if (unit->enabled && !state.active)
                 r = check_make(&check, unit->name, CHECK_FAILED, start, "%s", state.text);
         else
@@ -159,6 +162,25 @@ static int add_answer(Checks *checks, const char *name, int r, const char *versi
         return take_check(checks, r, &check);
 }
 
+/* What bangerd says of a part that VMs can do without. */
+static int add_component(Checks *checks, const SystemStatus *status, const char *name) {
+        const ComponentStatus *components = status->components.items;
+        SystemCheck check = {.name = NULL};
+        int r;
+
+        for (size_t i = 0; i < status->components.n_items; i++) {
+                if (!string_equal(components[i].name, name))
+                        continue;
+                r = check_make(&check, name,
+                               components[i].state == COMPONENT_OK ? CHECK_OK : CHECK_DEGRADED,
+                               NULL, "%s",
+                               components[i].message ? components[i].message
+                                                     : "names like NAME." DNS_DOMAIN " resolve");
+                return take_check(checks, r, &check);
+        }
+        return 0;
+}
+
 static int check_bangerd(Checks *checks) {
         _cleanup_error_ Error error = ERROR_INIT;
         SystemStatus status = {.host = NULL};
@@ -166,6 +188,8 @@ static int check_bangerd(Checks *checks) {
                                   &status, &error);
         int added = add_answer(checks, "bangerd", r, status.version, &error);
 
+        if (r >= 0 && added >= 0)
+                added = add_component(checks, &status, "dns");
         if (r >= 0)
                 schema_clear(&system_status_schema, &status);
         return added;

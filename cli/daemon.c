@@ -43,6 +43,11 @@ int daemon_read_inventory(const Host *host, uint64_t deadline_usec, Inventory *r
         return ask(host, DAEMON_HELPER, &interface_root, "Inventory", ret, deadline_usec, reterr);
 }
 
+int daemon_clear_resolver(const Host *host, uint64_t deadline_usec, Error *reterr) {
+        return ask(host, DAEMON_HELPER, &interface_root, "ResolverClear", NULL, deadline_usec,
+                   reterr);
+}
+
 int daemon_remove_bridge(const Host *host, uint64_t deadline_usec, Error *reterr) {
         return ask(host, DAEMON_HELPER, &interface_root, "BridgeRemove", NULL, deadline_usec, reterr);
 }

@@ -14,5 +14,7 @@ int daemon_get_summary(const Host *host, uint64_t deadline_usec, SystemSummary *
                        Error *reterr);
 int daemon_ping_helper(const Host *host, uint64_t deadline_usec, RootPong *ret, Error *reterr);
 int daemon_read_inventory(const Host *host, uint64_t deadline_usec, Inventory *ret, Error *reterr);
+/* systemd-resolved asks bangerd no more. */
+int daemon_clear_resolver(const Host *host, uint64_t deadline_usec, Error *reterr);
 /* The bridge and its carrier go; refused while a VM has a tap on it. */
 int daemon_remove_bridge(const Host *host, uint64_t deadline_usec, Error *reterr);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/layout.h"
+#include "common/dns.h"
 #include "common/strings.h"
 
 #define SYSTEM_UNIT_DIR "/etc/systemd/system"
@@ -69,12 +70,15 @@ const LayoutFile layout_files[] = {
 const size_t layout_n_files = ELEMENTSOF(layout_files);
 
 const LayoutUnit layout_units[] = {
-        {UNIT_BANGERD_SOCKET, true},
-        {UNIT_HELPER_SOCKET, true},
-        {UNIT_WORKER_SOCKET, true}, /* its services are instances, one a job */
-        {UNIT_BANGERD_SERVICE, true},
-        {UNIT_HELPER_SERVICE, false},
-        {UNIT_SLICE, false}, /* systemd starts it with the first VM and would keep it */
+        {UNIT_BANGERD_SOCKET, true, NULL},
+        {UNIT_HELPER_SOCKET, true, NULL},
+        {UNIT_DNS_SOCKET, true,
+         "find who has " DNS_ADDRESS_TEXT " (sudo ss -lntup) and free it; "
+         "run: sudo banger system restart"},
+        {UNIT_WORKER_SOCKET, true, NULL}, /* its services are instances, one a job */
+        {UNIT_BANGERD_SERVICE, true, NULL},
+        {UNIT_HELPER_SERVICE, false, NULL},
+        {UNIT_SLICE, false, NULL}, /* systemd starts it with the first VM and would keep it */
 };
 const size_t layout_n_units = ELEMENTSOF(layout_units);
 

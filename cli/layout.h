@@ -32,6 +32,8 @@ typedef struct LayoutFile {
 typedef struct LayoutUnit {
         const char *name;
         bool enabled; /* wanted at boot */
+        /* Where VMs work without it: what to do to have it back. NULL: start it. */
+        const char *remedy;
 } LayoutUnit;
 
 /* Those above come before those below. */
@@ -50,6 +52,7 @@ extern const size_t layout_n_runtime_directories;
 #define UNIT_BANGERD_SOCKET "bangerd.socket"
 #define UNIT_BANGERD_SERVICE "bangerd.service"
 #define UNIT_HELPER_SOCKET "bangerd-root.socket"
+#define UNIT_DNS_SOCKET "bangerd-dns.socket"
 #define UNIT_WORKER_SOCKET "banger-worker.socket"
 #define UNIT_HELPER_SERVICE "bangerd-root.service"
 #define UNIT_SLICE "banger.slice"

@@ -127,7 +127,7 @@ static void remove_shared_objects(Teardown *teardown) {
 
         if (!exists(teardown, BANGER_INSTALL_CONF))
                 return;
-        r = daemon_remove_bridge(host, deadline, &error);
+        r = daemon_clear_resolver(host, deadline, &error);
         if (r < 0 && error.kind == ERROR_UNREACHABLE) {
                 /* Half an installation is to be removed too; what it never made is not missed. */
                 progress_say(teardown->progress, PROGRESS_WARNING,
@@ -135,6 +135,8 @@ static void remove_shared_objects(Teardown *teardown) {
                              "ip link show type bridge");
                 return;
         }
+        note(teardown, r, &error, "systemd-resolved: asks bangerd no more");
+        r = daemon_remove_bridge(host, deadline, &error);
         note(teardown, r, &error, "the bridge: removed");
         r = daemon_read_inventory(host, deadline, &inventory, &error);
         entries = inventory.entries.items;

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/dns.h"
 #include "common/strings.h"
 #include "daemon/component.h"
 
@@ -39,6 +40,33 @@ static char *unreachable_message(const HelperSeen *seen) {
                                                             : "run: sudo banger system restart";
 
         return string_format("%s; %s", why ? why : "it does not answer", hint);
+}
+
+int component_names(const NamesSeen *seen, ComponentStatus *ret) {
+        static const char name[] = "dns";
+        const Error *error = seen->error;
+
+        if (!seen->served)
+                return component_make(name, COMPONENT_DEGRADED, NULL,
+                                      strdup("names like NAME." DNS_DOMAIN " do not resolve: "
+                                             "another program may have " DNS_ADDRESS_TEXT ", "
+                                             "see: sudo ss -lntup; then run: "
+                                             "sudo banger system restart"),
+                                      ret);
+        if (!seen->asked)
+                return component_make(name, COMPONENT_DEGRADED, NULL,
+                                      strdup("not known: the helper does not answer"), ret);
+        if (seen->r < 0)
+                return component_make(name, COMPONENT_DEGRADED, NULL,
+                                      string_format("names like NAME." DNS_DOMAIN
+                                                    " do not resolve: %s%s%s",
+                                                    error && error->message
+                                                            ? error->message
+                                                            : strerrordesc_np(-seen->r),
+                                                    error && error->hint ? "; " : "",
+                                                    error && error->hint ? error->hint : ""),
+                                      ret);
+        return component_make(name, COMPONENT_OK, NULL, NULL, ret);
 }
 
 int component_helper(const HelperSeen *seen, const char *version, uid_t owner,

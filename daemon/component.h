@@ -15,6 +15,16 @@ typedef struct HelperSeen {
         int64_t owner_uid;
 } HelperSeen;
 
+typedef struct NamesSeen {
+        bool served;        /* systemd has passed the sockets */
+        bool asked;         /* the helper, about resolved */
+        int r;              /* what came of it */
+        const Error *error; /* when r is negative */
+} NamesSeen;
+
+/* Do names like NAME.vm resolve on this host? */
+int component_names(const NamesSeen *seen, ComponentStatus *ret);
+
 /* The helper, as seen from a daemon of this version and owner. */
 int component_helper(const HelperSeen *seen, const char *version, uid_t owner,
                      ComponentStatus *ret);

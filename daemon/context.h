@@ -15,6 +15,7 @@
 
 typedef struct Vms Vms;
 typedef struct Recovery Recovery;
+typedef struct Names Names;
 typedef struct StartOps StartOps;
 
 typedef struct DaemonContext {
@@ -37,4 +38,5 @@ typedef struct DaemonContext {
         Kernels *kernels;
         Vms *vms;
         Recovery *recovery; /* NULL in tests without one */
+        Names *names;       /* NULL until VMs are known */
 } DaemonContext;

@@ -16,6 +16,22 @@ static int check_listener(int fd, Error *reterr) {
         return 0;
 }
 
+/* The place of one of the two sockets of bangerd-dns.socket, told by its type; NULL for another. */
+static int *find_names_place(int fd, NamesSockets *names) {
+        if (sd_is_socket(fd, AF_INET, SOCK_DGRAM, 0) > 0)
+                return &names->udp;
+        return sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ? &names->tcp : NULL;
+}
+
+static bool take_for_names(int fd, NamesSockets *names) {
+        int *place = find_names_place(fd, names);
+
+        if (!place || *place >= 0)
+                return false;
+        *place = fd;
+        return true;
+}
+
 int listen_take(int first_fd, int n_fds, char *const *names, DaemonSockets *ret,
                 size_t *ret_n_unknown, Error *reterr) {
         _cleanup_(daemon_sockets_close) DaemonSockets sockets = DAEMON_SOCKETS_INIT;
@@ -28,6 +44,9 @@ int listen_take(int first_fd, int n_fds, char *const *names, DaemonSockets *ret,
 
                 if (string_equal(names[i], "varlink") && sockets.varlink < 0)
                         sockets.varlink = first_fd + i;
+                else if (string_equal(names[i], "dns") &&
+                         take_for_names(first_fd + i, &sockets.names))
+                        continue;
                 else if (kept && vm_keep_parse(names[i], &kept->id, &kept->role)) {
                         kept->fd = first_fd + i;
                         sockets.n_kept++;
@@ -52,6 +71,8 @@ int listen_take(int first_fd, int n_fds, char *const *names, DaemonSockets *ret,
 
 void daemon_sockets_close(DaemonSockets *sockets) {
         close_fd(sockets->varlink);
+        close_fd(sockets->names.udp);
+        close_fd(sockets->names.tcp);
         for (size_t i = 0; i < sockets->n_kept; i++)
                 close_fd(sockets->kept[i].fd);
         free(sockets->kept);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
 
@@ -12,6 +13,7 @@
 #include "daemon/dispatch.h"
 #include "daemon/firecracker.h"
 #include "daemon/manager.h"
+#include "daemon/names.h"
 #include "daemon/recovery.h"
 #include "daemon/vm.h"
 
@@ -148,6 +150,16 @@ static int manager_make_server(Manager *manager) {
         return varlink_server_new(&manager->server_config, &manager->server);
 }
 
+/* Without names VMs work all the same. */
+static void manager_serve_names(Manager *manager) {
+        NamesSockets sockets = steal_struct(manager->sockets.names, ((NamesSockets) {-1, -1}));
+        int r = names_new(&manager->context, sockets, &manager->context.names);
+
+        if (r < 0)
+                log_write(LOG_ERR, NULL, "cannot answer for names of VMs: %s", strerror(-r));
+        names_route(manager->context.names);
+}
+
 /* Which VMs run is known now: whoever has connected meanwhile is served. */
 static void on_recovered(void *userdata) {
         Manager *manager = userdata;
@@ -166,6 +178,7 @@ static void on_recovered(void *userdata) {
                 (void) sd_event_exit(manager->event, r);
                 return;
         }
+        manager_serve_names(manager);
         (void) sd_notify(0, "READY=1");
 }
 
@@ -287,6 +300,7 @@ Manager *manager_free(Manager *manager) {
         manager->context.pool = pool_free(manager->context.pool);
         manager->context.short_pool = pool_free(manager->context.short_pool);
         recovery_free(manager->context.recovery);
+        names_free(manager->context.names);
         varlink_server_free(manager->server);
         vms_free(manager->context.vms);
         images_free(manager->context.images);

@@ -9,6 +9,7 @@
 #include "common/version.h"
 #include "daemon/component.h"
 #include "daemon/load.h"
+#include "daemon/names.h"
 #include "daemon/root-stub.h"
 #include "daemon/system-varlink.h"
 #include "daemon/vm.h"
@@ -18,13 +19,16 @@
 /* Long enough for a helper that systemd has yet to start. */
 #define HELPER_TIMEOUT_USEC (2 * USEC_PER_SEC)
 
-/* One GetStatus that waits for the helper. The thread touches socket, pong and error only. */
+/* One GetStatus that waits for the helper. The thread touches what stands behind the context only. */
 typedef struct StatusRequest {
         VarlinkCall *call;
         const DaemonContext *context;
         const char *socket;
         RootPong pong;
         Error error;
+        bool names_served, names_asked;
+        int names_r;
+        Error names_error;
 } StatusRequest;
 
 static StatusRequest *status_request_free(StatusRequest *request) {
@@ -33,6 +37,7 @@ static StatusRequest *status_request_free(StatusRequest *request) {
         varlink_call_unref(request->call);
         schema_clear(&root_pong_schema, &request->pong);
         error_clear(&request->error);
+        error_clear(&request->names_error);
         free(request);
         return NULL;
 }
@@ -47,18 +52,24 @@ static void status_cleanup(SystemStatus *status) {
 
 static int status_fill(const StatusRequest *request, int r, SystemStatus *status) {
         const InstallConf *install = &request->context->install;
-        ComponentStatus *components = calloc(2, sizeof(*components));
+        ComponentStatus *components = calloc(3, sizeof(*components));
         const HelperSeen seen = {
                 .r = r,
                 .error = &request->error,
                 .version = request->pong.version,
                 .owner_uid = request->pong.owner_uid,
         };
+        const NamesSeen names = {
+                .served = request->names_served,
+                .asked = request->names_asked,
+                .r = request->names_r,
+                .error = &request->names_error,
+        };
         char host[HOST_NAME_MAX + 1];
 
         if (!components)
                 return -ENOMEM;
-        status->components = (Objects) {.items = components, .n_items = 2};
+        status->components = (Objects) {.items = components, .n_items = 3};
         vms_count(request->context->vms, &status->vms_running, &status->vms_total);
         if (gethostname(host, sizeof(host)) < 0)
                 return -errno;
@@ -70,14 +81,20 @@ static int status_fill(const StatusRequest *request, int r, SystemStatus *status
         r = component_self(banger_version, install, &components[0]);
         if (r < 0)
                 return r;
-        return component_helper(&seen, banger_version, install->uid, &components[1]);
+        r = component_helper(&seen, banger_version, install->uid, &components[1]);
+        return r < 0 ? r : component_names(&names, &components[2]);
 }
 
 static int status_run(void *userdata) {
         StatusRequest *request = userdata;
 
-        return root_ping(request->socket, clock_monotonic_usec() + HELPER_TIMEOUT_USEC,
-                         &request->pong, &request->error);
+        int r = root_ping(request->socket, clock_monotonic_usec() + HELPER_TIMEOUT_USEC,
+                          &request->pong, &request->error);
+
+        request->names_asked = r >= 0 && request->names_served;
+        if (request->names_asked)
+                request->names_r = names_ask_helper(request->socket, true, &request->names_error);
+        return r;
 }
 
 static void status_done(int r, void *userdata) {
@@ -106,6 +123,7 @@ int system_get_status(VarlinkCall *call, _unused_ const void *parameters, void *
         request->call = varlink_call_ref(call);
         request->context = context;
         request->socket = context->root_socket;
+        request->names_served = names_served(context->names);
         r = pool_submit(context->short_pool, &(PoolJob) {status_run, status_done, request});
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot ask the helper");

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/strings.h"
 #include "common/version.h"
+#include "daemon/names.h"
 #include "daemon/vm-config.h"
 #include "daemon/vm-keep.h"
 #include "daemon/vm.h"
@@ -148,6 +149,9 @@ static void on_news(void *userdata) {
                 if (r < 0)
                         give_up(job, error_set_errno(&job->lost, -r, "cannot follow the console"));
         }
+        /* The bridge is there by now, maybe since this step. */
+        if (news->step == START_TAP && news->ended)
+                names_route(vm->context->names);
         if (news->step == START_LAUNCH && news->ended)
                 vm_raise_readiness(vm, VM_READINESS_LAUNCHED);
         vm_tell_stage(vm, job->call, start_steps[news->step].name, news->ended,

@@ -160,6 +160,26 @@ int vms_find(const Vms *vms, const char *name_or_id, Vm **ret, Error *reterr) {
         return error_set_hint(reterr, r, "run: banger vm list");
 }
 
+static uint32_t running_address(const Vm *vm) {
+        const Config *config = &vm->context->config;
+
+        return vm->state == VM_RUNNING ? vm_slot_address(vm->slot, config->address, config->prefix)
+                                       : 0;
+}
+
+uint32_t vms_find_running_address(const Vms *vms, const char *name) {
+        const Vm *vm = find_name(vms, name);
+
+        return vm ? running_address(vm) : 0;
+}
+
+const char *vms_find_running_name(const Vms *vms, uint32_t address) {
+        for (size_t i = 0; address != 0 && i < vms->n_items; i++)
+                if (running_address(vms->items[i]) == address)
+                        return vms->items[i]->record.name;
+        return NULL;
+}
+
 void vms_for_each(Vms *vms, void (*fn)(Vm *vm, void *userdata), void *userdata) {
         for (size_t i = vms->n_items; i > 0; i--)
                 fn(vms->items[i - 1], userdata);

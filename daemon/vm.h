@@ -49,6 +49,10 @@ int vms_find(const Vms *vms, const char *name_or_id, Vm **ret, Error *reterr);
 Vm *vms_find_id(const Vms *vms, const char *id); /* NULL */
 /* The caller clears ret with vm_list_schema. -ENOMEM. */
 int vms_list(const Vms *vms, VmList *ret);
+/* Of the VM of that name, in host order, while it runs; 0: there is none. */
+uint32_t vms_find_running_address(const Vms *vms, const char *name);
+/* Whose address it is; NULL: of none that runs. */
+const char *vms_find_running_name(const Vms *vms, uint32_t address);
 void vms_count(const Vms *vms, int64_t *ret_running, int64_t *ret_total);
 int64_t vms_count_broken(const Vms *vms);
 int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr);

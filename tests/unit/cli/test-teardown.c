@@ -45,18 +45,22 @@ static void plant_install(const TempRoot *root) {
 
 #define STOP_AND_DISABLE                                                                           \
         {.call = "stop bangerd.socket"}, {.call = "stop bangerd-root.socket"},                     \
+                {.call = "stop bangerd-dns.socket"},                                               \
                 {.call = "stop banger-worker.socket"},                                             \
                 {.call = "stop bangerd.service"}, {.call = "stop bangerd-root.service"},           \
                 {.call = "stop banger.slice"},                                                     \
                 {.call = "disable bangerd.socket"}, {.call = "disable bangerd-root.socket"},       \
+                {.call = "disable bangerd-dns.socket"},                                            \
                 {.call = "disable banger-worker.socket"},                                          \
                 {.call = "disable bangerd.service"}, {.call = "reload"},                           \
                 {.call = "reset bangerd.socket"}, {.call = "reset bangerd-root.socket"},           \
+                {.call = "reset bangerd-dns.socket"},                                              \
                 {.call = "reset banger-worker.socket"},                                            \
                 {.call = "reset bangerd.service"}, {.call = "reset bangerd-root.service"},         \
                 {.call = "reset banger.slice"}
 #define LOOK_AFTERWARDS                                                                            \
         {.call = "get_state bangerd.socket"}, {.call = "get_state bangerd-root.socket"},           \
+                {.call = "get_state bangerd-dns.socket"},                                          \
                 {.call = "get_state banger-worker.socket"},                                        \
                 {.call = "get_state bangerd.service"}, {.call = "get_state bangerd-root.service"}, \
                 {.call = "get_state banger.slice"}
@@ -136,23 +140,27 @@ static void failures_do_not_end_it_and_all_are_reported(void **state) {
         static const UnitCall calls[] = {
                 {.call = "stop bangerd.socket", .result = -EIO},
                 {.call = "stop bangerd-root.socket"},
+                {.call = "stop bangerd-dns.socket"},
                 {.call = "stop banger-worker.socket"},
                 {.call = "stop bangerd.service"},
                 {.call = "stop bangerd-root.service"},
                 {.call = "stop banger.slice"},
                 {.call = "disable bangerd.socket"},
                 {.call = "disable bangerd-root.socket", .result = -EPERM},
+                {.call = "disable bangerd-dns.socket"},
                 {.call = "disable banger-worker.socket"},
                 {.call = "disable bangerd.service"},
                 {.call = "reload"},
                 {.call = "reset bangerd.socket"},
                 {.call = "reset bangerd-root.socket"},
+                {.call = "reset bangerd-dns.socket"},
                 {.call = "reset banger-worker.socket"},
                 {.call = "reset bangerd.service"},
                 {.call = "reset bangerd-root.service"},
                 {.call = "reset banger.slice"},
                 {.call = "get_state bangerd.socket", .state = {.active = true, .text = "active"}},
                 {.call = "get_state bangerd-root.socket", .state = {.enabled = true}},
+                {.call = "get_state bangerd-dns.socket"},
                 {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd.service"},
                 {.call = "get_state bangerd-root.service"},
@@ -178,6 +186,7 @@ static void a_unit_that_is_still_there_is_a_failure_of_its_own(void **state) {
                 STOP_AND_DISABLE,
                 {.call = "get_state bangerd.socket"},
                 {.call = "get_state bangerd-root.socket"},
+                {.call = "get_state bangerd-dns.socket"},
                 {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd.service", .state = {.active = true}},
                 {.call = "get_state bangerd-root.service"},
@@ -262,6 +271,8 @@ static const UnitCall units_well[] = {
          .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
         {.call = "get_state bangerd-root.socket",
          .state = {.known = true, .enabled = false, .active = true, .text = "disabled"}},
+        {.call = "get_state bangerd-dns.socket",
+         .state = {.known = true, .enabled = true, .active = false, .text = "failed"}},
         {.call = "get_state banger-worker.socket",
          .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
         {.call = "get_state bangerd.service",
@@ -296,6 +307,9 @@ static void status_grades_units_directories_and_daemons(void **state) {
         assert_int_equal(find_check(&report, "bangerd.socket")->state, CHECK_OK);
         assert_int_equal(find_check(&report, "bangerd-root.socket")->state, CHECK_DEGRADED);
         assert_int_equal(find_check(&report, "bangerd.service")->state, CHECK_FAILED);
+        assert_int_equal(find_check(&report, "bangerd-dns.socket")->state, CHECK_DEGRADED);
+        assert_non_null(strstr(find_check(&report, "bangerd-dns.socket")->remedy,
+                               "127.0.0.1:42069"));
         assert_string_equal(find_check(&report, "bangerd-root.service")->remedy,
                             "run: make install");
         assert_int_equal(find_check(&report, "/etc/banger")->state, CHECK_OK);

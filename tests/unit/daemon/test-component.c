@@ -112,6 +112,51 @@ static void an_installation_that_tells_no_version_is_ok(_unused_ void **state) {
         clear(&status);
 }
 
+static ComponentStatus names(const NamesSeen *seen) {
+        ComponentStatus status = {};
+
+        assert_int_equal(component_names(seen, &status), 0);
+        assert_string_equal(status.name, "dns");
+        assert_null(status.version);
+        return status;
+}
+
+static void names_that_resolve_are_ok(_unused_ void **state) {
+        ComponentStatus status = names(&(NamesSeen) {.served = true, .asked = true});
+
+        assert_int_equal(status.state, COMPONENT_OK);
+        assert_null(status.message);
+        clear(&status);
+}
+
+static void names_without_resolved_are_degraded_with_its_remedy(_unused_ void **state) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        ComponentStatus status;
+
+        (void) error_set(&error, ERROR_UNAVAILABLE, ESRCH, "systemd-resolved is not running");
+        (void) error_set_hint(&error, -ESRCH, "run: start it");
+        status = names(&(NamesSeen) {.served = true, .asked = true, .r = -ESRCH, .error = &error});
+        assert_int_equal(status.state, COMPONENT_DEGRADED);
+        assert_string_equal(status.message, "names like NAME.vm do not resolve: "
+                                            "systemd-resolved is not running; run: start it");
+        clear(&status);
+}
+
+static void names_that_nobody_was_asked_about_are_not_known(_unused_ void **state) {
+        ComponentStatus status = names(&(NamesSeen) {.served = true});
+
+        assert_int_equal(status.state, COMPONENT_DEGRADED);
+        clear(&status);
+}
+
+static void names_without_a_port_are_degraded(_unused_ void **state) {
+        ComponentStatus status = names(&(NamesSeen) {.asked = true});
+
+        assert_int_equal(status.state, COMPONENT_DEGRADED);
+        assert_non_null(strstr(status.message, "127.0.0.1:42069"));
+        clear(&status);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_helper_of_the_same_version_and_owner_is_ok),
@@ -122,6 +167,10 @@ int main(void) {
                 cmocka_unit_test(an_error_without_a_message_is_told_by_its_number),
                 cmocka_unit_test(the_daemon_that_was_installed_last_is_ok),
                 cmocka_unit_test(a_daemon_that_runs_on_after_an_upgrade_is_different),
+                cmocka_unit_test(names_that_resolve_are_ok),
+                cmocka_unit_test(names_without_resolved_are_degraded_with_its_remedy),
+                cmocka_unit_test(names_that_nobody_was_asked_about_are_not_known),
+                cmocka_unit_test(names_without_a_port_are_degraded),
                 cmocka_unit_test(an_installation_that_tells_no_version_is_ok),
         };
 

@@ -1,6 +1,7 @@
 #include "common/api-system.h"
 #include "common/version.h"
 #include "daemon/manager.h"
+#include "tests/unit/daemon/dns-query.h"
 #include "tests/unit/daemon/fake-root.h"
 
 #define STRANGER 65534
@@ -10,6 +11,7 @@ typedef struct Running {
         char directory[64], conf[96], socket[96], root_socket[96], state_dir[96];
         ManagerConfig config;
         pid_t daemon, helper;
+        struct sockaddr_in names_address; /* of the daemon's DNS, where it has some */
         SystemStatus status;
         Error error;
 } Running;
@@ -81,9 +83,14 @@ static int teardown(void **state) {
         return 0;
 }
 
-static void start(Running *running) {
-        DaemonSockets sockets = {.varlink = listener_at(running->socket)};
+static DaemonSockets make_sockets(const Running *running) {
+        DaemonSockets sockets = DAEMON_SOCKETS_INIT;
 
+        sockets.varlink = listener_at(running->socket);
+        return sockets;
+}
+
+static void start_with(Running *running, DaemonSockets sockets) {
         running->daemon = fork();
         assert_true(running->daemon >= 0);
         if (running->daemon == 0) {
@@ -99,6 +106,20 @@ static void start(Running *running) {
                 _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
         }
         daemon_sockets_close(&sockets);
+}
+
+static void start(Running *running) {
+        start_with(running, make_sockets(running));
+}
+
+static void start_with_names(Running *running) {
+        DaemonSockets sockets = make_sockets(running);
+        struct sockaddr_in tcp_address;
+
+        sockets.names.udp = loopback_socket(SOCK_DGRAM, &running->names_address);
+        sockets.names.tcp = loopback_socket(SOCK_STREAM, &tcp_address);
+        assert_int_equal(listen(sockets.names.tcp, 4), 0);
+        start_with(running, sockets);
 }
 
 static void start_helper(Running *running, FakeRoot fake) {
@@ -125,7 +146,7 @@ static const ComponentStatus *ask_about_helper(Running *running) {
 
         assert_int_equal(get_status(running, client), 0);
         varlink_client_free(client);
-        assert_int_equal(running->status.components.n_items, 2);
+        assert_int_equal(running->status.components.n_items, 3);
         components = running->status.components.items;
         assert_string_equal(components[1].name, "bangerd-root");
         return &components[1];
@@ -142,6 +163,78 @@ static void the_status_tells_version_owner_and_a_helper_that_is_well(void **stat
         assert_string_equal(running->status.version, banger_version);
         assert_string_equal(running->status.owner, "somebody");
         assert_true(strlen(running->status.host) > 0);
+}
+
+/* A helper that does, and writes down, what it is told; its directory is the daemon's. */
+static void start_working_helper(Running *running, const char *failing) {
+        FakeRoot fake = {.version = banger_version,
+                         .owner_uid = getuid(),
+                         .directory = running->directory};
+        _cleanup_close_ int fd = fake_open(&fake, "fails", O_WRONLY | O_CREAT);
+
+        assert_int_equal(write(fd, failing, strlen(failing)), strlen(failing));
+        start_helper(running, fake);
+}
+
+static const ComponentStatus *ask_about_names(Running *running) {
+        const ComponentStatus *names = ask_about_helper(running) + 1;
+
+        assert_string_equal(names->name, "dns");
+        return names;
+}
+
+static bool was_asked(const Running *running, const char *verb) {
+        _cleanup_free_ char *text = NULL;
+        char path[96];
+
+        (void) snprintf(path, sizeof(path), "%s/calls", running->directory);
+        return io_read_file(AT_FDCWD, path, 65536, &text, NULL) >= 0 && strstr(text, verb);
+}
+
+static void names_are_answered_and_the_status_says_so(void **state) {
+        Running *running = *state;
+        Reply reply;
+
+        start_working_helper(running, "");
+        start_with_names(running);
+        reply = ask_server(&running->names_address, "web.vm", DNS_TYPE_A);
+        assert_int_equal(reply_rcode(&reply), DNS_NXDOMAIN);
+        assert_int_equal(ask_about_names(running)->state, COMPONENT_OK);
+        assert_true(was_asked(running, "ResolverSet"));
+        assert_false(was_asked(running, "ResolverClear"));
+}
+
+/* Whoever has the port instead must not be asked for our names. */
+static void without_the_port_nobody_is_sent_to_it_and_the_status_says_why(void **state) {
+        Running *running = *state;
+        const ComponentStatus *names;
+
+        start_working_helper(running, "");
+        start(running);
+        names = ask_about_names(running);
+        assert_int_equal(names->state, COMPONENT_DEGRADED);
+        assert_non_null(strstr(names->message, "127.0.0.1:42069"));
+        assert_non_null(strstr(names->message, "run: sudo banger system restart"));
+        assert_true(was_asked(running, "ResolverClear"));
+        assert_false(was_asked(running, "ResolverSet"));
+}
+
+static void a_resolver_that_cannot_be_set_is_told_in_the_status(void **state) {
+        Running *running = *state;
+        const ComponentStatus *names;
+
+        start_working_helper(running, "ResolverSet");
+        start_with_names(running);
+        names = ask_about_names(running);
+        assert_int_equal(names->state, COMPONENT_DEGRADED);
+        assert_non_null(strstr(names->message, "ResolverSet does not work"));
+}
+
+static void without_a_helper_nothing_is_known_of_names(void **state) {
+        Running *running = *state;
+
+        start_with_names(running);
+        assert_int_equal(ask_about_names(running)->state, COMPONENT_DEGRADED);
 }
 
 static void the_status_is_told_without_a_helper_too(void **state) {
@@ -323,7 +416,7 @@ static void told_to_stop_while_it_looks_at_what_runs_it_is_never_ready(void **st
 }
 
 static int make(Running *running) {
-        DaemonSockets sockets = {.varlink = listener_at(running->socket)};
+        DaemonSockets sockets = make_sockets(running);
         Manager *manager = NULL;
         int r = manager_new(&running->config, &sockets, &manager, &running->error);
 
@@ -354,6 +447,10 @@ static void it_refuses_to_run_where_nothing_is_installed(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(the_status_tells_version_owner_and_a_helper_that_is_well),
+                TEST(names_are_answered_and_the_status_says_so),
+                TEST(without_the_port_nobody_is_sent_to_it_and_the_status_says_why),
+                TEST(a_resolver_that_cannot_be_set_is_told_in_the_status),
+                TEST(without_a_helper_nothing_is_known_of_names),
                 TEST(the_status_is_told_without_a_helper_too),
                 TEST(an_older_helper_is_told_apart),
                 TEST(a_helper_that_hangs_is_unreachable_in_time),

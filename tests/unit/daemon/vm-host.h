@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/varlink-event.h"
 #include "common/varlink-stream.h"
+#include "daemon/names.h"
 #include "daemon/operation-varlink.h"
 #include "daemon/recovery.h"
 #include "daemon/vm-varlink.h"
@@ -31,6 +32,8 @@ typedef struct VmHost {
 /* Of the daemon's process: what the steps of a start, which know no VM, work on. */
 static DaemonContext vm_host_context;
 static int vm_host_gate = -1;
+/* What the next daemon answers DNS on; none by itself. */
+static NamesSockets vm_host_names = {-1, -1};
 
 static inline int ops_nothing(_unused_ Start *start, _unused_ Error *reterr) {
         return 0;
@@ -109,7 +112,9 @@ static inline void vm_host_recovered(void *userdata) {
         VmHostListening *listening = userdata;
 
         if (varlink_listener_new(vm_host_context.event, listening->server, listening->fd,
-                                 &listening->config, &listening->listener) < 0)
+                                 &listening->config, &listening->listener) < 0 ||
+            (vm_host_names.udp >= 0 &&
+             names_new(&vm_host_context, vm_host_names, &vm_host_context.names) < 0))
                 _exit(1);
 }
 
