@@ -10,8 +10,8 @@
 #define UDP_SIZE 1232
 /* RFC 6891, 9: BADVERS is 16, of which the OPT record has the upper bits. */
 #define BADVERS_UPPER 1
-/* An address goes to another VM as soon as this one stops, and a name may be there a moment after it
- * was not. Asking again costs nothing: it is this host, and it is in memory. */
+/* An address goes to another VM as soon as this one stops, and a name may be there a moment after
+ * it was not. Asking again costs nothing: it is this host, and it is in memory. */
 #define TTL 0
 
 static void packet_cleanup(ldns_pkt **packet) {
@@ -35,11 +35,11 @@ static void name_cleanup(ldns_rdf **name) {
 static char fold(uint8_t byte) {
         if (byte >= 'A' && byte <= 'Z')
                 return (char) (byte | 0x20);
-        /* Neither a NUL nor anything else may look like the end of a label or like a name of ours. */
+        /* Neither a NUL nor anything else may look like the end of a label or a name of ours. */
         return byte > ' ' && byte < 0x7f && byte != '.' ? (char) byte : '?';
 }
 
-/* A name is length and bytes of each label, ended by the root's length of 0; libldns has checked it. */
+/* Length and bytes of each label, ended by the root's length of 0; libldns has checked it. */
 static void read_name(const ldns_rdf *name, DnsQuestion *question) {
         const uint8_t *bytes = ldns_rdf_data(name), *at;
         size_t n = 0, i = 0;

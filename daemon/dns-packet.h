@@ -8,8 +8,8 @@
 
 /* Queries are a name and perhaps EDNS options; longer ones are nobody's. */
 #define DNS_QUERY_MAX 4096
-/* What UDP carries for everybody (RFC 1035, 2.3.4). Nothing of ours is longer: a name of 255 bytes and
- * one record. So no answer is ever truncated. */
+/* What UDP carries for everybody (RFC 1035, 2.3.4). Nothing of ours is longer: a name of 255 bytes
+ * and one record. So no answer is ever truncated. */
 #define DNS_ANSWER_MAX 512
 /* Of the longest name that we have, 1.0.30.172.in-addr.arpa, and one below. */
 #define DNS_LABELS_KEPT 7

@@ -58,8 +58,8 @@ static void client_free(Client *client) {
         free(client);
 }
 
-/* Has it all been sent? A client that does not read its answers, of which the kernel takes hundreds,
- * is not worth a queue of them. */
+/* Has it all been sent? A client that does not read its answers, of which the kernel takes
+ * hundreds, is not worth a queue of them. */
 static bool send_answer(const Client *client, const uint8_t *query, size_t size) {
         uint8_t reply[LENGTH_SIZE + DNS_ANSWER_MAX];
         size_t reply_size;

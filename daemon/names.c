@@ -11,7 +11,7 @@
 #include "daemon/root-stub.h"
 #include "daemon/vm.h"
 
-/* Enough for a helper that systemd has yet to start, and a resolved that has yet to see the bridge. */
+/* Enough for a helper that is yet to start, and a resolved that is yet to see the bridge. */
 #define HELPER_TIMEOUT_USEC (10 * USEC_PER_SEC)
 
 struct Names {

@@ -1,6 +1,6 @@
 #pragma once
-/* Names of VMs on this host: NAME.vm is answered from the index of VMs, and systemd-resolved is told,
- * by the helper, to ask here for it. Loop thread only. */
+/* Names of VMs on this host: NAME.vm is answered from the index of VMs, and systemd-resolved is
+ * told, by the helper, to ask here for it. Loop thread only. */
 #include "daemon/context.h"
 
 typedef struct NamesSockets {
@@ -11,8 +11,8 @@ typedef struct NamesSockets {
 int names_new(DaemonContext *context, NamesSockets sockets, Names **ret);
 /* After the pools are gone. */
 Names *names_free(Names *names);
-/* Are they answered? Only then may anybody be sent here: who has the port otherwise is unknown. NULL:
- * no. */
+/* Are they answered? Only then may anybody be sent here: who has the port otherwise is unknown.
+ * NULL: no. */
 bool names_served(const Names *names);
 /* The bridge may be new, or resolved: has the helper route the names here, in a thread. A failure
  * costs nobody but names, and is logged once. NULL: does nothing. */

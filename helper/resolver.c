@@ -286,7 +286,8 @@ static int set_domains(sd_bus *bus, int link, bool names, Error *reterr) {
 
 static int set_default_route(sd_bus *bus, int link, Error *reterr) {
         _cleanup_message_ sd_bus_message *call = NULL;
-        int r = new_call(bus, RESOLVED_PATH, RESOLVED_MANAGER, "SetLinkDefaultRoute", &call, reterr);
+        int r = new_call(bus, RESOLVED_PATH, RESOLVED_MANAGER, "SetLinkDefaultRoute", &call,
+                         reterr);
 
         return r < 0 ? r
                      : send_call(bus, call, sd_bus_message_append(call, "ib", link, 0), NULL,

@@ -267,7 +267,8 @@ static void a_link_that_is_as_wanted_is_left_alone(_unused_ void **state) {
 }
 
 static void without_a_bridge_only_resolved_is_looked_for(_unused_ void **state) {
-        static const Step runs[] = {{.call = "Ping"}}, gone[] = {{.call = "Ping", .error = UNKNOWN}};
+        static const Step runs[] = {{.call = "Ping"}};
+        static const Step gone[] = {{.call = "Ping", .error = UNKNOWN}};
 
         assert_int_equal(set(runs, 1, 0, NULL), 0);
         assert_int_equal(set(gone, 1, 0, NULL), -ESRCH);
