@@ -29,11 +29,13 @@ typedef struct DiskFiles {
  * root's by it, and is taken as root's from then on. */
 int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 void disk_close_files(DiskFiles *files);
+/* Likewise, for loops: the descriptors are of a name that the owner cannot change. */
+int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 
-/* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open, or if
- * a file that is to be written is in another VM's use. */
+/* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open, or
+ * being read, or if a file that is to be written is in another VM's use. */
 int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr);
-/* Goes on past failures. */
+/* Goes on past failures. A root that is still being read is left to go with its last reader. */
 int disk_detach(const Host *host, const VmId *vm, Error *reterr);
 /* The file of changes of a VM whose devices are not there; root's from then on. Never smaller. */
 int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes, Error *reterr);

@@ -1,0 +1,252 @@
+/* The files of a VM's disks, opened so that nobody gets at another's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/api-root.h"
+#include "common/strings.h"
+#include "helper/disk.h"
+#include "helper/loops.h"
+
+#define BIND_NAME ".bind" /* below the directory of jails */
+#define SECTOR_SIZE 512 /* device-mapper's unit, whatever the device's own */
+
+/* On the descriptor that is used from here on. The owner can replace the file's name at will, but
+ * not make us take a file that is not his, or that has another name elsewhere. */
+static int check_file(int fd, uid_t owner, uint64_t *ret_n_sectors, Error *reterr) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at it");
+        if (!S_ISREG(st.st_mode))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "it is not a regular file");
+        if (st.st_uid != owner)
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                 "it belongs to uid %u instead of %u", st.st_uid, owner);
+        if (st.st_nlink != 1)
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "it has more than one name");
+        if (st.st_size < SECTOR_SIZE)
+                return error_set(reterr, ERROR_FAILED, EINVAL, "it is empty");
+        *ret_n_sectors = (uint64_t) st.st_size / SECTOR_SIZE;
+        return 0;
+}
+
+/* Its first time a file of changes is the owner's, who made it: it must hold nothing yet, and nobody
+ * may have it open for writing. From then on it is root's: what the kernel reads back from it, the
+ * kernel has written. (A made-up table of changes stops the kernel: dm-exception-store.h.) Root's
+ * group says that it has been looked at, lest one of a call that was cut short be trusted. */
+static int adopt_changes(int fd, uid_t owner, Error *reterr) {
+        struct stat st;
+        int r = 0;
+
+        if (fchown(fd, 0, (gid_t) -1) < 0 || fchmod(fd, 0600) < 0)
+                return error_set_errno(reterr, errno, "cannot take it over");
+        /* Only for a file that nobody writes: fcntl(2). */
+        if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+                r = error_set(reterr, ERROR_BUSY, EBUSY, "somebody has it open for writing");
+        else if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_DATA) >= 0 || errno != ENXIO)
+                r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "it has a content of its own");
+        if (r >= 0 && fchown(fd, 0, 0) < 0)
+                r = error_set_errno(reterr, errno, "cannot take it over");
+        (void) fcntl(fd, F_SETLEASE, F_UNLCK);
+        if (r < 0 && fchown(fd, owner, (gid_t) -1) < 0)
+                return error_set_errno(reterr, errno, "cannot give it back");
+        return r;
+}
+
+static int open_file(const Host *host, const char *path, int flags, uid_t owner, int *ret_fd,
+                     uint64_t *ret_n_sectors, Error *reterr) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (host->state_fd < 0)
+                return error_set_errno(reterr, ENOENT, "cannot open %s", host->paths->state);
+        /* Not blocking: it might be a FIFO. */
+        fd = host_open_below(host->state_fd, path, flags | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot open %s", path);
+        r = check_file(fd, owner, ret_n_sectors, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot use %s", path);
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}
+
+static int open_changes(const Host *host, const char *path, uid_t owner, int *ret_fd,
+                        Error *reterr) {
+        _cleanup_close_ int first_fd = -1, fd = -1;
+        struct stat first, again;
+        uint64_t n_sectors;
+        int r;
+
+        first_fd = host_open_below(host->state_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        if (first_fd < 0)
+                return error_set_errno(reterr, -first_fd, "cannot open %s", path);
+        if (fstat(first_fd, &first) < 0)
+                return error_set_errno(reterr, errno, "cannot look at %s", path);
+        r = check_file(first_fd, first.st_uid == 0 ? 0 : owner, &n_sectors, reterr);
+        if (r >= 0 && (first.st_uid != 0 || first.st_gid != 0))
+                r = adopt_changes(first_fd, owner, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot use %s", path);
+        r = open_file(host, path, O_RDWR, 0, &fd, &n_sectors, reterr);
+        if (r < 0)
+                return r;
+        if (fstat(fd, &again) < 0 || again.st_ino != first.st_ino || again.st_dev != first.st_dev)
+                return error_set(reterr, ERROR_BUSY, EBUSY, "%s has been replaced", path);
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}
+
+static bool is_same_file(int fd, int other_fd) {
+        struct stat st, other;
+
+        return fstat(fd, &st) == 0 && fstat(other_fd, &other) == 0 && st.st_ino == other.st_ino &&
+               st.st_dev == other.st_dev;
+}
+
+/* It stays the owner's: nothing on the host reads in it. The image he could change himself; a guest
+ * is not to. */
+static int open_work(const Host *host, const char *path, uid_t owner, DiskFiles *files,
+                     Error *reterr) {
+        const uint64_t tail = WORK_DISK_TAIL_BYTES / SECTOR_SIZE;
+        uint64_t n_sectors = 0;
+        int r;
+
+        r = open_file(host, path, O_RDWR, owner, &files->work_fd, &n_sectors, reterr);
+        if (r < 0)
+                return r;
+        if (is_same_file(files->work_fd, files->image_fd))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "%s is the VM's image", path);
+        if (n_sectors <= tail)
+                return error_set(reterr, ERROR_FAILED, EINVAL, "%s is too small", path);
+        files->n_work_sectors = n_sectors - tail;
+        return 0;
+}
+
+static void files_cleanup(DiskFiles *files) {
+        disk_close_files(files);
+}
+
+int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
+        _cleanup_free_ char *image_path = string_format("images/%s.ext4", plan->image);
+        _cleanup_free_ char *cow_path = string_format("vms/%s/root.cow", plan->vm->text);
+        _cleanup_free_ char *work_path = string_format("vms/%s/work.img", plan->vm->text);
+        int r;
+
+        if (!image_path || !cow_path || !work_path)
+                return error_set_errno(reterr, ENOMEM, "cannot name the files");
+        r = open_file(host, image_path, O_RDONLY, plan->owner, &files.image_fd, &files.n_sectors,
+                      reterr);
+        if (r >= 0)
+                r = open_changes(host, cow_path, plan->owner, &files.cow_fd, reterr);
+        if (r >= 0 && plan->work)
+                r = open_work(host, work_path, plan->owner, &files, reterr);
+        if (r < 0)
+                return r;
+        *ret = steal_struct(files, DISK_FILES_INIT);
+        return 0;
+}
+
+void disk_close_files(DiskFiles *files) {
+        files->image_fd = close_fd(files->image_fd);
+        files->cow_fd = close_fd(files->cow_fd);
+        files->work_fd = close_fd(files->work_fd);
+}
+
+/* One at a time: a file that is being named has two names, and would be refused for another VM. By
+ * the directory of jails, which nobody but root can open. */
+static int lock_names(const Host *host, int *ret_fd, Error *reterr) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        fd = host->state_fd < 0 ? -ENOENT :
+                                  host_open_below(host->state_fd, "jails", O_RDONLY | O_DIRECTORY);
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot open the directory of jails");
+        do
+                r = flock(fd, LOCK_EX);
+        while (r < 0 && errno == EINTR);
+        if (r < 0)
+                return error_set_errno(reterr, errno, "cannot lock the directory of jails");
+        /* Of one that was cut short. */
+        if (unlinkat(fd, BIND_NAME, 0) < 0 && errno != ENOENT)
+                return error_set_errno(reterr, errno, "cannot remove an earlier name");
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}
+
+/* udev looks at a loop's file by its name, and the owner could change his at that moment. So the loop
+ * gets one of root's for the same file (systemd/09-banger.rules); opened anew by it. */
+static int open_as_ours(const Host *host, int jails_fd, int fd, int flags, int *ret_fd,
+                        Error *reterr) {
+        _cleanup_close_ int ours_fd = -1;
+        char from[32];
+        int r = 0;
+
+        (void) snprintf(from, sizeof(from), "self/fd/%d", fd);
+        if (linkat(host->proc_fd, from, jails_fd, BIND_NAME, AT_SYMLINK_FOLLOW) < 0)
+                return error_set_errno(reterr, errno, "cannot name the file for its loop");
+        ours_fd = openat(jails_fd, BIND_NAME, flags | O_NOFOLLOW | O_CLOEXEC);
+        if (ours_fd < 0)
+                r = error_set_errno(reterr, errno, "cannot open the file for its loop");
+        else if (!is_same_file(ours_fd, fd))
+                r = error_set(reterr, ERROR_BUSY, EBUSY, "the file has been replaced");
+        if (unlinkat(jails_fd, BIND_NAME, 0) < 0 && r >= 0)
+                r = error_set_errno(reterr, errno, "cannot remove the name");
+        if (r >= 0)
+                *ret_fd = steal_fd(&ours_fd);
+        return r;
+}
+
+int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT, ours = DISK_FILES_INIT;
+        _cleanup_close_ int jails_fd = -1;
+        int r;
+
+        r = lock_names(host, &jails_fd, reterr);
+        if (r >= 0)
+                r = disk_open_files(host, plan, &files, reterr);
+        if (r < 0)
+                return r;
+        ours.n_sectors = files.n_sectors;
+        ours.n_work_sectors = files.n_work_sectors;
+        r = open_as_ours(host, jails_fd, files.image_fd, O_RDONLY, &ours.image_fd, reterr);
+        if (r >= 0)
+                r = open_as_ours(host, jails_fd, files.cow_fd, O_RDWR, &ours.cow_fd, reterr);
+        if (r >= 0 && plan->work)
+                r = open_as_ours(host, jails_fd, files.work_fd, O_RDWR, &ours.work_fd, reterr);
+        if (r >= 0)
+                *ret = steal_struct(ours, DISK_FILES_INIT);
+        return r;
+}
+
+int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes, Error *reterr) {
+        _cleanup_free_ char *path = string_format("vms/%s/root.cow", plan->vm->text);
+        _cleanup_close_ int jails_fd = -1, fd = -1;
+        struct stat st;
+        int r;
+
+        if (!path)
+                return error_set_errno(reterr, ENOMEM, "cannot name the file");
+        r = lock_names(host, &jails_fd, reterr);
+        if (r >= 0)
+                r = open_changes(host, path, plan->owner, &fd, reterr);
+        if (r >= 0)
+                r = loops_refuse_shared(host, plan->vm, fd, reterr);
+        if (r < 0)
+                return r;
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at %s", path);
+        if (st.st_size > size_bytes)
+                return error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL,
+                                 "%s has more bytes than that: it can only grow", path);
+        /* Also when it has its size: the one who grew it may have been killed. */
+        if (ftruncate(fd, size_bytes) < 0 || fsync(fd) < 0)
+                return error_set_errno(reterr, errno, "cannot make %s larger", path);
+        return 0;
+}
