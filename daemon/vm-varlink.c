@@ -16,6 +16,19 @@ static int reply_info(const Vm *vm, VarlinkCall *call, Error *reterr) {
         return r;
 }
 
+/* The VM for what changes it; *ret NULL: the call waits, and comes to the handler again. */
+static int find_idle(const DaemonContext *context, const char *name, VarlinkCall *call,
+                     VarlinkHandler handler, const void *parameters, Vm **ret, Error *reterr) {
+        Vm *vm;
+        int r;
+
+        r = vms_find(context->vms, name, &vm, reterr);
+        if (r < 0)
+                return r;
+        *ret = vm_must_hold(vm) ? NULL : vm;
+        return *ret ? 0 : vm_hold(vm, call, handler, parameters, reterr);
+}
+
 int vm_handle_create(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
         DaemonContext *context = userdata;
         Vm *vm;
@@ -31,11 +44,9 @@ int vm_handle_start(VarlinkCall *call, const void *parameters, void *userdata, E
         Vm *vm;
         int r;
 
-        r = vms_find(context->vms, ref->vm, &vm, reterr);
-        if (r < 0)
+        r = find_idle(context, ref->vm, call, vm_handle_start, parameters, &vm, reterr);
+        if (r < 0 || !vm)
                 return r;
-        if (vm_must_hold(vm))
-                return vm_hold(vm, call, vm_handle_start, parameters, reterr);
         return vm_start(vm, call, reterr);
 }
 
@@ -45,11 +56,9 @@ int vm_handle_stop(VarlinkCall *call, const void *parameters, void *userdata, Er
         Vm *vm;
         int r;
 
-        r = vms_find(context->vms, stop->vm, &vm, reterr);
-        if (r < 0)
+        r = find_idle(context, stop->vm, call, vm_handle_stop, parameters, &vm, reterr);
+        if (r < 0 || !vm)
                 return r;
-        if (vm_must_hold(vm))
-                return vm_hold(vm, call, vm_handle_stop, parameters, reterr);
         return vm_stop(vm, "io.banger.VM.Stop", stop->force ? VM_STOP_FORCE : VM_STOP_ASK,
                        stop->timeout_s, call, reterr);
 }
@@ -75,11 +84,9 @@ int vm_handle_delete(VarlinkCall *call, const void *parameters, void *userdata, 
         Vm *vm;
         int r;
 
-        r = vms_find(context->vms, delete->vm, &vm, reterr);
-        if (r < 0)
+        r = find_idle(context, delete->vm, call, vm_handle_delete, parameters, &vm, reterr);
+        if (r < 0 || !vm)
                 return r;
-        if (vm_must_hold(vm))
-                return vm_hold(vm, call, vm_handle_delete, parameters, reterr);
         return vm_delete(vm, delete->force, call, reterr);
 }
 

@@ -5,7 +5,8 @@ CONSOLE_TMUX='tmux -L console -f /dev/null'
 
 # console_open WIDTH HEIGHT [COMMAND]: as a login shell would start it; what is left is its status.
 console_open() {
-        owner "$CONSOLE_TMUX kill-server 2>/dev/null; LC_ALL=C.UTF-8 $CONSOLE_TMUX -u new-session -d -x $1 -y $2 \
+        owner "$CONSOLE_TMUX kill-server 2>/dev/null
+                while $CONSOLE_TMUX list-sessions >/dev/null 2>&1; do sleep 0.05; done; LC_ALL=C.UTF-8 $CONSOLE_TMUX -u new-session -d -x $1 -y $2 \
                 '${3:-banger-tui}; echo ended with \$?; exec sleep 600'"
 }
 

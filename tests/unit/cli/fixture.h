@@ -88,6 +88,13 @@ static inline int temp_root_teardown(void **state) {
         return 0;
 }
 
+static inline struct CMUnitTest in_root(const char *name, CMUnitTestFunction function) {
+        return (struct CMUnitTest) {.name = name,
+                                    .test_func = function,
+                                    .setup_func = temp_root_setup,
+                                    .teardown_func = temp_root_teardown};
+}
+
 /* Chown to others is root's alone. */
 static inline uid_t temp_root_other_uid(void) {
         return geteuid() == 0 ? 12345 : geteuid();

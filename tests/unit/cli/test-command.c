@@ -474,13 +474,6 @@ static void any_reply_can_be_printed_by_its_schema(void **state) {
         capture_close(&capture);
 }
 
-static struct CMUnitTest in_root(const char *name, CMUnitTestFunction function) {
-        return (struct CMUnitTest) {.name = name,
-                                    .test_func = function,
-                                    .setup_func = temp_root_setup,
-                                    .teardown_func = temp_root_teardown};
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 in_root("status_prints_a_table_and_escapes_the_daemons_words",

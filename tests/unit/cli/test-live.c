@@ -263,13 +263,6 @@ static void a_failed_start_keeps_its_line_above_the_reason(void **state) {
         assert_string_equal(rows, "tap 3 ms\nbanger: no /dev/kvm\n");
 }
 
-static struct CMUnitTest in_root(const char *name, CMUnitTestFunction function) {
-        return (struct CMUnitTest) {.name = name,
-                                    .test_func = function,
-                                    .setup_func = temp_root_setup,
-                                    .teardown_func = temp_root_teardown};
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_line_takes_the_place_of_the_one_before),

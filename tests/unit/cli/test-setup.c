@@ -460,13 +460,6 @@ static void the_plan_names_everything(void **state) {
         capture_close(&capture);
 }
 
-static struct CMUnitTest in_root(const char *name, CMUnitTestFunction function) {
-        return (struct CMUnitTest) {.name = name,
-                                    .test_func = function,
-                                    .setup_func = temp_root_setup,
-                                    .teardown_func = temp_root_teardown};
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 in_root("install_makes_everything_with_owner_and_mode",

@@ -408,13 +408,6 @@ static void only_all_well_is_status_zero(void **state) {
         assert_int_equal(checks_exit_status(&report), 3);
 }
 
-static struct CMUnitTest in_root(const char *name, CMUnitTestFunction function) {
-        return (struct CMUnitTest) {.name = name,
-                                    .test_func = function,
-                                    .setup_func = temp_root_setup,
-                                    .teardown_func = temp_root_teardown};
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 in_root("uninstall_keeps_what_the_owner_made", uninstall_keeps_what_the_owner_made),

@@ -31,6 +31,10 @@ static inline Pty pty_open_below(const Screen *screen, unsigned short width, uns
         assert_true(pty.pid >= 0);
         if (pty.pid == 0) {
                 const char *value = environment ? strchr(environment, '=') : NULL;
+                /* Opened here, for uid may have no way to where the build is. */
+                int program = open(screen->program, O_PATH | O_CLOEXEC);
+                char *const arguments[] = {strdup(screen->program), strdup("--console"),
+                                           strdup(screen->dir), NULL};
 
                 (void) setenv("TERM", "xterm-256color", 1);
                 (void) setenv("LC_ALL", "C.UTF-8", 1);
@@ -47,8 +51,7 @@ static inline Pty pty_open_below(const Screen *screen, unsigned short width, uns
                         (void) execlp("bash", "bash", "-mc", script, "bash", screen->program,
                                       "--console", screen->dir, (char *) NULL);
                 else
-                        (void) execl(screen->program, screen->program, "--console", screen->dir,
-                                     (char *) NULL);
+                        (void) fexecve(program, arguments, environ);
                 _exit(92);
         }
         assert_int_equal(tcgetattr(pty.fd, &pty.before), 0);

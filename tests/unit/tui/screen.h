@@ -137,6 +137,21 @@ static inline void screen_wait(const Screen *screen, const char *wanted, bool th
         }
 }
 
+/* Until the program has ended. tmux is asked, for it does not always write so on the screen. */
+static inline void screen_wait_end(const Screen *screen) {
+        uint64_t until = clock_monotonic_usec() + SCREEN_PATIENCE_USEC;
+
+        for (;;) {
+                _cleanup_free_ char *dead = screen_tmux(screen, "display-message -p '#{pane_dead}'");
+
+                assert_non_null(dead);
+                if (dead[0] == '1')
+                        return;
+                assert_true(clock_monotonic_usec() < until);
+                (void) usleep(20000);
+        }
+}
+
 static inline void screen_expect(const Screen *screen, const char *wanted) {
         screen_wait(screen, wanted, true);
 }
