@@ -21,8 +21,8 @@ void firewall_forward_name(const FirewallForward *forward, char ret[static FORWA
 
         (void) inet_ntop(AF_INET, &(struct in_addr) {htonl(forward->address)}, address,
                          sizeof(address));
-        (void) snprintf(ret, FORWARD_NAME_MAX, "%s-%s-%u", firewall_protocol_name(forward->protocol),
-                        address, forward->host_port);
+        (void) snprintf(ret, FORWARD_NAME_MAX, "%s-%s-%u",
+                        firewall_protocol_name(forward->protocol), address, forward->host_port);
 }
 
 static int add_guest(const RootGuest *wanted, const Config *settings, FirewallPlan *plan,
@@ -90,7 +90,7 @@ static int add_forward(const RootForward *wanted, FirewallPlan *plan, Error *ret
                 if (!forwards_clash(&plan->forwards[i], forward))
                         continue;
                 r = error_set(reterr, ERROR_ALREADY_EXISTS, EEXIST,
-                              "the forward %s of vm %s has a port that another forward of vm %s has",
+                              "the forward %s of vm %s has the port of another forward, of vm %s",
                               name, wanted->vm, plan->forwards[i].vm.text);
                 return error_set_hint(reterr, r, "choose another port of this host");
         }

@@ -34,7 +34,8 @@ static int read_local_addresses(LocalAddresses *ret, Error *reterr) {
 
 /* The first port that anybody may listen on. */
 static int read_first_port(const Host *host, unsigned *ret, Error *reterr) {
-        int fd = host_open_below(host->proc_fd, "sys/net/ipv4/ip_unprivileged_port_start", O_RDONLY);
+        const char *setting = "sys/net/ipv4/ip_unprivileged_port_start";
+        int fd = host_open_below(host->proc_fd, setting, O_RDONLY);
         char text[16] = "";
         uint64_t port;
         ssize_t n;
@@ -76,7 +77,7 @@ static int check_address(const FirewallForward *forward, const LocalAddresses *a
         r = error_set(reterr, ERROR_INVALID_PARAMETER, EADDRNOTAVAIL,
                       "this host has no such address");
         return error_set_hint(reterr, r,
-                              "choose one that \"ip address\" lists, 127.0.0.1, or 0.0.0.0 for all");
+                              "choose one that \"ip address\" lists, or 0.0.0.0 for all of them");
 }
 
 /* A local address as the tables of sockets write it: words of the host's byte order, four of them
@@ -113,7 +114,8 @@ static const FirewallForward *find_in_the_way(const FirewallForward *const *forw
         uint32_t local;
 
         if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", /* NOLINT */
-                   address, &port, &state) != 3 || state != wanted || !read_address(address, &local))
+                   address, &port, &state) != 3 ||
+            state != wanted || !read_address(address, &local))
                 return NULL;
         for (size_t i = 0; i < n; i++)
                 if (forwards[i]->protocol == protocol && forwards[i]->host_port == port &&
@@ -138,7 +140,7 @@ static int check_sockets(const Host *host, const char *table, RootProtocol proto
                 return 0;
         file = fd < 0 ? NULL : fdopen(fd, "re");
         if (!file) {
-                int r = error_set_errno(reterr, errno, "cannot read the table of %s sockets", table);
+                int r = error_set_errno(reterr, errno, "cannot read the table of %s", table);
 
                 close_fd(fd);
                 return r;
@@ -148,8 +150,7 @@ static int check_sockets(const Host *host, const char *table, RootProtocol proto
                 if (*ret)
                         return 0;
         }
-        return ferror(file) ? error_set_errno(reterr, EIO, "cannot read the table of %s sockets",
-                                              table) :
+        return ferror(file) ? error_set_errno(reterr, EIO, "cannot read the table of %s", table) :
                               0;
 }
 
@@ -175,8 +176,8 @@ static int check_listeners(const Host *host, const FirewallForward *const *forwa
                         continue;
                 r = error_set(reterr, ERROR_BUSY, EADDRINUSE,
                               "a program of this host listens there");
-                return error_set_hint(reterr, r, "choose another port; \"ss -lntu\" lists those that "
-                                                 "are taken");
+                return error_set_hint(reterr, r, "choose another port; \"ss -lntu\" lists those "
+                                                 "that are taken");
         }
         return 0;
 }

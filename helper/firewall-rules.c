@@ -15,15 +15,21 @@ static AddressText address_text(uint32_t address) {
 }
 
 /* With what it has counted so far: a packet between reading and replacing is lost to it. */
-static void write_counter(FILE *out, const FirewallTable *earlier, const char *name,
-                          const char *vm) {
+static void write_counter(FILE *out, const FirewallTable *earlier, const char *name, const char *vm,
+                          const char *comment) {
         const FirewallCounter *counter = firewall_table_find(earlier, name, vm);
 
-        fprintf(out, "\tcounter %s {\n", name);
-        if (vm[0] != '\0')
-                fprintf(out, "\t\tcomment \"banger:%s\"\n", vm);
-        fprintf(out, "\t\tpackets %" PRIu64 " bytes %" PRIu64 "\n\t}\n", counter ? counter->packets : 0,
-                counter ? counter->bytes : 0);
+        fprintf(out, "\tcounter %s {\n\t\tcomment \"%s\"\n", name, comment);
+        fprintf(out, "\t\tpackets %" PRIu64 " bytes %" PRIu64 "\n\t}\n",
+                counter ? counter->packets : 0, counter ? counter->bytes : 0);
+}
+
+static void write_vm_counter(FILE *out, const FirewallTable *earlier, const char *name,
+                             const VmId *vm) {
+        char comment[sizeof("banger:") + VM_ID_LENGTH];
+
+        (void) snprintf(comment, sizeof(comment), "banger:%s", vm->text);
+        write_counter(out, earlier, name, vm->text, comment);
 }
 
 static void open_set(FILE *out, const char *kind, const char *name, const char *type) {
@@ -45,12 +51,11 @@ static void close_set(FILE *out, size_t n) {
 static void write_bridge_sets(FILE *out, const FirewallPlan *plan, const FirewallTable *earlier) {
         size_t n = 0;
 
-        write_counter(out, earlier, "refused", "");
         for (size_t i = 0; i < plan->n_guests; i++) {
                 char name[FORWARD_NAME_MAX];
 
                 (void) snprintf(name, sizeof(name), "vm-%s", plan->guests[i].vm.text);
-                write_counter(out, earlier, name, plan->guests[i].vm.text);
+                write_vm_counter(out, earlier, name, &plan->guests[i].vm);
         }
         open_set(out, "set", "guests", "ifname . ether_addr . ipv4_addr");
         for (size_t i = 0; i < plan->n_guests; i++) {
@@ -74,17 +79,19 @@ static void write_bridge_sets(FILE *out, const FirewallPlan *plan, const Firewal
 /* What the bridge would hand up past its own address, for the tap itself to receive: frames to
  * link-local groups (IEEE 802.1Q table 8-1; br_handle_frame() of the kernel). They come by no other
  * hook of the bridge. */
-static const char bridge_input[] = "\tchain input {\n"
-                                   "\t\ttype filter hook input priority -200; policy accept;\n"
-                                   "\t\tiifname \"bgr-*\" ether daddr & ff:ff:ff:ff:ff:f0 == "
-                                   "01:80:c2:00:00:00 counter name refused drop\n"
-                                   "\t}\n";
+static const char bridge_input[] =
+        "\tchain input {\n"
+        "\t\ttype filter hook input priority -200; policy accept;\n"
+        "\t\tiifname \"bgr-*\" ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00"
+        " counter name refused drop\n"
+        "\t}\n";
 
 /* The ports are isolated as well; this holds from the moment that the setting is read. */
-static const char bridge_isolation[] = "\tchain forward {\n"
-                                       "\t\ttype filter hook forward priority -200; policy accept;\n"
-                                       "\t\tiifname \"bgr-*\" oifname \"bgr-*\" drop\n"
-                                       "\t}\n";
+static const char bridge_isolation[] =
+        "\tchain forward {\n"
+        "\t\ttype filter hook forward priority -200; policy accept;\n"
+        "\t\tiifname \"bgr-*\" oifname \"bgr-*\" drop\n"
+        "\t}\n";
 
 /* What is not let through by name is dropped. The type is read from the frame itself: "meta
  * protocol" would look behind a VLAN tag. UDP from port 67 is what a DHCP server says. */
@@ -166,7 +173,7 @@ static void write_ip_sets(FILE *out, const FirewallPlan *plan, const FirewallTab
                 char name[FORWARD_NAME_MAX];
 
                 firewall_forward_name(&plan->forwards[i], name);
-                write_counter(out, earlier, name, plan->forwards[i].vm.text);
+                write_vm_counter(out, earlier, name, &plan->forwards[i].vm);
         }
         open_set(out, "set", "nat", "ipv4_addr");
         for (size_t i = 0; i < plan->n_guests; i++) {
@@ -269,7 +276,7 @@ static void write_filters(FILE *out, const FirewallPlan *plan) {
                 "\t\tct state established,related ct direction reply accept\n"
                 "\t\tct state invalid drop\n"
                 "\t\tip saddr @nat accept\n"
-                "\t\tdrop\n"
+                "\t\tcounter name refused drop\n"
                 "\t}\n",
                 plan->bridge, plan->bridge, plan->bridge, plan->isolated ? "drop" : "accept");
         fprintf(out,
@@ -277,7 +284,7 @@ static void write_filters(FILE *out, const FirewallPlan *plan) {
                 "\t\tct state established ct direction reply accept\n"
                 "\t\tct state related accept\n"
                 "\t\tct status dnat accept\n"
-                "\t\tdrop\n"
+                "\t\tcounter name refused drop\n"
                 "\t}\n"
                 "\tchain input {\n"
                 "\t\ttype filter hook input priority 0; policy accept;\n"
@@ -288,7 +295,7 @@ static void write_filters(FILE *out, const FirewallPlan *plan) {
                 "\t\ticmp type { echo-request, destination-unreachable, time-exceeded,"
                 " parameter-problem } accept\n"
                 "\t\tmeta l4proto { tcp, udp } th dport 53 accept\n"
-                "\t\tdrop\n"
+                "\t\tcounter name refused drop\n"
                 "\t}\n",
                 plan->bridge);
 }
@@ -309,6 +316,7 @@ void firewall_rules_write(FILE *out, FirewallFamily family, const FirewallPlan *
                 fprintf(out, "delete table %s " FIREWALL_TABLE "\n", name);
         fprintf(out, "table %s " FIREWALL_TABLE " {\n\tcomment \"%s\"\n", name,
                 routing_was_off ? FIREWALL_COMMENT_ROUTING : FIREWALL_COMMENT);
+        write_counter(out, earlier, "refused", "", "banger");
         if (family == FIREWALL_BRIDGE)
                 write_bridge(out, plan, earlier);
         else

@@ -24,6 +24,7 @@ static char *take_comment(char *line) {
         return line + length;
 }
 
+/* 1 when it begins a counter. */
 static int add_counter(FirewallTable *table, const char *line) {
         const char *name = string_after_prefix(line, "counter ");
         size_t length = name ? strcspn(name, " ") : 0;
@@ -69,31 +70,41 @@ static int compare_counters(const void *a, const void *b) {
         return strcmp(((const FirewallCounter *) a)->name, ((const FirewallCounter *) b)->name);
 }
 
+void firewall_state_find(const char *listing, FirewallState *state) {
+        for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++) {
+                char line[64];
+                const char *found;
+
+                (void) snprintf(line, sizeof(line), "table %s " FIREWALL_TABLE " {\n",
+                                firewall_families[i]);
+                found = strstr(listing, line);
+                state->tables[i].present = found && (found == listing || found[-1] == '\n');
+        }
+}
+
 /* One tab before what is the table's, two before what is inside of that. */
-int firewall_table_parse(char *listing, FirewallTable *ret) {
-        FirewallTable table = {.present = true};
+int firewall_table_parse(char *listing, FirewallTable *table) {
         bool in_counter = false;
         char *rest = NULL;
 
-        for (char *line = strtok_r(listing, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        for (char *line = strtok_r(listing, "\n", &rest); line;
+             line = strtok_r(NULL, "\n", &rest)) {
                 size_t depth = strspn(line, "\t");
                 int r;
 
                 line += depth;
                 if (depth == 1) {
-                        read_table(&table, line);
-                        r = add_counter(&table, line);
-                        if (r < 0) {
-                                firewall_table_clear(&table);
+                        read_table(table, line);
+                        r = add_counter(table, line);
+                        if (r < 0)
                                 return r;
-                        }
                         in_counter = r > 0;
                 } else if (depth == 2 && in_counter)
-                        read_counter(&table.counters[table.n_counters - 1], line);
+                        read_counter(&table->counters[table->n_counters - 1], line);
         }
-        if (table.counters)
-                qsort(table.counters, table.n_counters, sizeof(*table.counters), compare_counters);
-        *ret = table;
+        if (table->counters)
+                qsort(table->counters, table->n_counters, sizeof(*table->counters),
+                      compare_counters);
         return 0;
 }
 

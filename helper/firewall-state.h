@@ -1,5 +1,5 @@
 #pragma once
-/* What the kernel holds of the tables, read from nft's listing. */
+/* What the kernel holds of the tables, read from nft's listings. */
 #include "helper/firewall-plan.h"
 
 #define FIREWALL_TABLE "banger"
@@ -31,8 +31,11 @@ typedef struct FirewallState {
         FirewallTable tables[_FIREWALL_FAMILY_MAX];
 } FirewallState;
 
-/* Of a table that is present. -ENOMEM. In place. */
-int firewall_table_parse(char *listing, FirewallTable *ret);
+/* "list flowtables": which are there. It names every table, and is all that nft reads for it. */
+void firewall_state_find(const char *listing, FirewallState *state);
+/* "list table FAMILY banger", cut up in the reading. Only what outlasts the table is looked at: all
+ * of it is replaced in any case. -ENOMEM. */
+int firewall_table_parse(char *listing, FirewallTable *table);
 void firewall_table_clear(FirewallTable *table);
 void firewall_state_clear(FirewallState *state);
 /* NULL when there is none, or it is not this VM's ("": what is shared, NULL: anybody's). */

@@ -16,28 +16,31 @@
 #define _cleanup_state_ _cleanup_(firewall_state_clear)
 #define _cleanup_nftables_ _cleanup_(nftables_cleanup)
 
-static int read_table(Nftables *nftables, FirewallFamily family, FirewallTable *ret,
+static int read_table(Nftables *nftables, const char *family, FirewallTable *table,
                       Error *reterr) {
-        const char *name = firewall_families[family];
+        _cleanup_free_ char *what = string_format("table %s " FIREWALL_TABLE, family);
         _cleanup_free_ char *listing = NULL;
-        bool present = false;
         int r;
 
-        r = nftables_has_table(nftables, name, FIREWALL_TABLE, &present, reterr);
-        if (r < 0 || !present)
-                return r;
-        r = nftables_list_table(nftables, name, FIREWALL_TABLE, &listing, reterr);
+        if (!what)
+                return error_set_errno(reterr, ENOMEM, "cannot read a table");
+        r = nftables_list(nftables, what, &listing, reterr);
         if (r < 0)
                 return r;
-        r = firewall_table_parse(listing, ret);
+        r = firewall_table_parse(listing, table);
         return r < 0 ? error_set_errno(reterr, -r, "cannot read a table") : 0;
 }
 
-static int read_state(Nftables *nftables, FirewallState *ret, Error *reterr) {
-        int r = 0;
+static int read_state(Nftables *nftables, FirewallState *state, Error *reterr) {
+        _cleanup_free_ char *listing = NULL;
+        int r = nftables_list(nftables, "flowtables", &listing, reterr);
 
+        if (r < 0)
+                return r;
+        firewall_state_find(listing, state);
         for (size_t i = 0; r >= 0 && i < _FIREWALL_FAMILY_MAX; i++)
-                r = read_table(nftables, (FirewallFamily) i, &ret->tables[i], reterr);
+                if (state->tables[i].present)
+                        r = read_table(nftables, firewall_families[i], &state->tables[i], reterr);
         return r;
 }
 
@@ -52,8 +55,8 @@ static int refuse_foreign(const FirewallState *state, Error *reterr) {
                               "this host has a table %s " FIREWALL_TABLE " that is not banger's",
                               firewall_families[i]);
                 return error_set_hint(reterr, r,
-                                      "rename it; \"nft list table %s " FIREWALL_TABLE "\" shows it",
-                                      firewall_families[i]);
+                                      "if nothing needs it, remove it: nft delete table %s "
+                                      FIREWALL_TABLE, firewall_families[i]);
         }
         return 0;
 }

@@ -5,9 +5,9 @@
 #include "common/config.h"
 #include "helper/inventory.h"
 
-/* Replaces all that is wanted. Without guests the tables go, unless a tap is still there: its frames
- * are to be dropped, not let through. Checks every forward that is not in force yet: the owner is
- * not to get what listening on that port would not have given him. */
+/* Replaces all that is wanted. Without guests the tables go, unless a tap is still there: its
+ * frames are to be dropped, not let through. Checks every forward that is not in force yet: the
+ * owner is not to get what listening on that port would not have given him. */
 int firewall_set(const Host *host, const Config *settings, const RootNetwork *network,
                  Error *reterr);
 /* Makes the tables that are missing, without guests: a tap that is in none is mute. */

@@ -68,37 +68,20 @@ int nftables_run(Nftables *nftables, const char *commands, Error *reterr) {
         return run(nftables, commands, NULL, reterr);
 }
 
-int nftables_has_table(Nftables *nftables, const char *family, const char *table, bool *ret,
-                       Error *reterr) {
-        _cleanup_free_ char *line = string_format("table %s %s\n", family, table);
-        const char *output = NULL, *found;
-        int r;
-
-        if (!line)
-                return error_set_errno(reterr, ENOMEM, "cannot look for a table");
-        r = run(nftables, "list tables", &output, reterr);
-        if (r < 0)
-                return error_prepend(reterr, r, "cannot list the tables");
-        found = strstr(output, line);
-        *ret = found && (found == output || found[-1] == '\n');
-        return 0;
-}
-
-int nftables_list_table(Nftables *nftables, const char *family, const char *table, char **ret,
-                        Error *reterr) {
-        _cleanup_free_ char *command = string_format("list table %s %s", family, table);
+int nftables_list(Nftables *nftables, const char *what, char **ret, Error *reterr) {
+        _cleanup_free_ char *command = string_format("list %s", what);
         const char *output = NULL;
         char *copy;
         int r;
 
         if (!command)
-                return error_set_errno(reterr, ENOMEM, "cannot list a table");
+                return error_set_errno(reterr, ENOMEM, "cannot list %s", what);
         r = run(nftables, command, &output, reterr);
         if (r < 0)
-                return error_prepend(reterr, r, "cannot list the table %s %s", family, table);
+                return error_prepend(reterr, r, "cannot list %s", what);
         copy = strdup(output);
         if (!copy)
-                return error_set_errno(reterr, ENOMEM, "cannot list a table");
+                return error_set_errno(reterr, ENOMEM, "cannot list %s", what);
         *ret = copy;
         return 0;
 }

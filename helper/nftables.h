@@ -1,7 +1,5 @@
 #pragma once
 /* nftables, in nft's own words and in the network namespace of the caller. */
-#include <stdbool.h>
-
 #include "common/error.h"
 
 typedef struct Nftables Nftables;
@@ -15,9 +13,6 @@ static inline void nftables_cleanup(Nftables **nftables) {
 
 /* One transaction: all of the commands hold at once, or none does. */
 int nftables_run(Nftables *nftables, const char *commands, Error *reterr);
-/* Is there a table of this family and name, whoever made it? */
-int nftables_has_table(Nftables *nftables, const char *family, const char *table, bool *ret,
-                       Error *reterr);
-/* The table as nft lists it, numbers as such and without the elements of sets. The caller frees. */
-int nftables_list_table(Nftables *nftables, const char *family, const char *table, char **ret,
-                        Error *reterr);
+/* What nft lists, "table ip filter" for one, numbers as such and without the elements of sets. It
+ * may read far more from the kernel than it then lists. The caller frees. */
+int nftables_list(Nftables *nftables, const char *what, char **ret, Error *reterr);

@@ -37,7 +37,8 @@ int sysctl_set_route_localnet(const Host *host, const char *bridge, bool on, Err
         if (fd == -ENOENT && !on)
                 return 0;
         if (fd == -ENOENT)
-                return error_set(reterr, ERROR_UNAVAILABLE, ENODEV, "there is no bridge %s", bridge);
+                return error_set(reterr, ERROR_UNAVAILABLE, ENODEV, "there is no bridge %s",
+                                 bridge);
         r = fd < 0 ? fd : io_write_full(fd, on ? "1\n" : "0\n", 2);
         return r < 0 ? error_set_errno(reterr, -r, "cannot set route_localnet of %s", bridge) : 0;
 }

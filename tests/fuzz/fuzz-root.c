@@ -1,6 +1,7 @@
 /* What the owner may send to the helper: framing, strict JSON, decoding and dispatch, with sources
  * and handlers that touch no host. */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #include "common/strings.h"
 #include "common/version.h"
 #include "helper/dispatch.h"
+#include "helper/firewall-rules.h"
 #include "helper/session.h"
 
 #define METHODS_MAX 64
@@ -25,22 +27,64 @@ static void drop(_unused_ int level, _unused_ const LogField *fields, _unused_ c
                  _unused_ void *userdata) {
 }
 
-/* What every real handler takes for granted: nothing but ids and slots gets this far. */
+/* What every real handler takes for granted: nothing but ids, slots, addresses and ports gets this
+ * far. */
+static void check_value(const Schema *schema, const void *value) {
+        for (size_t i = 0; i < schema->n_fields; i++) {
+                const Field *field = &schema->fields[i];
+                const void *at = (const char *) value + field->offset;
+                const Objects *objects = at;
+                struct in_addr address;
+
+                if (field->type == FIELD_OBJECTS)
+                        for (size_t j = 0; j < objects->n_items; j++)
+                                check_value(field->nested, (const char *) objects->items +
+                                                                   j * field->nested->size);
+                if (string_equal(field->name, "address")) {
+                        const char *text = *(const char *const *) at;
+
+                        if (text && inet_pton(AF_INET, text, &address) != 1)
+                                abort();
+                } else if (field->type == FIELD_STRING &&
+                           !vm_id_valid(*(const char *const *) at))
+                        abort();
+                if (string_equal(field->name, "slot") &&
+                    vm_slot_uid((unsigned) *(const int64_t *) at) == (uid_t) -1)
+                        abort();
+                if (string_equal(field->name, "host_port") &&
+                    (*(const int64_t *) at < 1 || *(const int64_t *) at > UINT16_MAX))
+                        abort();
+        }
+}
+
+/* As far as the rules' text, which nothing of the request may break out of. */
+static void write_network(const RootNetwork *network) {
+        static const FirewallTable none;
+        FirewallPlan plan = {};
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out;
+
+        if (firewall_plan_make(network, &config_default, &plan, NULL) < 0)
+                return;
+        out = open_memstream(&text, &size);
+        if (!out)
+                abort();
+        for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++)
+                firewall_rules_write(out, (FirewallFamily) i, &plan, &none, false);
+        if (fclose(out) != 0)
+                abort();
+        free(text);
+        firewall_plan_clear(&plan);
+}
+
 static int fake_handler(VarlinkCall *call, const void *parameters, _unused_ void *userdata,
                         Error *reterr) {
         const Schema *schema = varlink_call_action(call)->in;
 
-        for (size_t i = 0; i < schema->n_fields; i++) {
-                const Field *field = &schema->fields[i];
-                const char *at = (const char *) parameters + field->offset;
-
-                if (field->type == FIELD_STRING &&
-                    !vm_id_valid(*(const char *const *) (const void *) at))
-                        abort();
-                if (string_equal(field->name, "slot") &&
-                    vm_slot_uid((unsigned) *(const int64_t *) (const void *) at) == (uid_t) -1)
-                        abort();
-        }
+        check_value(schema, parameters);
+        if (schema == &root_network_schema)
+                write_network(parameters);
         return error_set(reterr, ERROR_UNAVAILABLE, ENODEV, "there is no host here");
 }
 

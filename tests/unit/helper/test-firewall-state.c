@@ -49,8 +49,8 @@ static void setting_the_same_again_changes_nothing(void **state) {
 
 static void counts_of_what_stays_are_kept_and_of_what_goes_are_not(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
 
         lab_set(lab, 2, 1);
         lab_send(host, "127.0.0.1", 8080, "counted");
@@ -151,7 +151,7 @@ static void a_table_of_our_name_that_is_not_ours_is_refused_and_left_alone(void 
         Error *error = &lab->fixture->error;
 
         lab_run("nft 'table ip banger { comment \"mine\"; chain mine { accept; }; }'");
-        assert_refused(lab, 2, 1, -EEXIST, "table ip banger", "nft list table ip banger");
+        assert_refused(lab, 2, 1, -EEXIST, "table ip banger", "nft delete table ip banger");
         assert_int_equal(error->kind, ERROR_ALREADY_EXISTS);
         assert_int_equal(firewall_ensure(&lab->settings, NULL), -EEXIST);
         lab_run("ip link delete bgr-" FIRST "; ip link delete bgr-" SECOND);
@@ -272,7 +272,8 @@ static void a_privileged_port_is_refused(void **state) {
 }
 
 static void an_address_that_is_not_this_hosts_is_refused(void **state) {
-        static char address[] = "198.51.100.9", other[] = HOST_OTHER_ADDRESS, loopback[] = "127.9.9.9";
+        static char address[] = "198.51.100.9", other[] = HOST_OTHER_ADDRESS;
+        static char loopback[] = "127.9.9.9";
         Lab *lab = lab_need(state);
 
         lab->forwards[0].address = address;
@@ -285,7 +286,7 @@ static void an_address_that_is_not_this_hosts_is_refused(void **state) {
 
 /* A socket at `bound` and a forward of `address`, both of port 8080. */
 static void try_listener(Lab *lab, int type, const char *bound, char *address, int r) {
-        _cleanup_close_ int fd = lab_socket(lab, lab->host_ns, type, bound, 8080);
+        _cleanup_close_ _unused_ int fd = lab_socket(lab, lab->host_ns, type, bound, 8080);
 
         lab->forwards[0].address = address;
         lab->forwards[0].protocol = type == SOCK_STREAM ? ROOT_PROTOCOL_TCP : ROOT_PROTOCOL_UDP;
@@ -348,7 +349,7 @@ static void a_forward_in_force_is_not_looked_at_again(void **state) {
         _cleanup_close_ int fd = -1;
 
         lab_set(lab, 2, 1);
-        fd = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "127.0.0.1", 8080);
+        fd = lab_udp(lab, lab->host_ns, "127.0.0.1", 8080);
         lab_set(lab, 2, 2);
 }
 
@@ -384,19 +385,22 @@ static void without_tables_the_inventory_is_empty(void **state) {
 
 static void a_listing_is_read_by_its_depth(_unused_ void **state) {
         char text[] = "table ip banger {\n"
-                      "\tcomment \"banger\"\n"
+                      "\tcomment \"banger: net.ipv4.ip_forward was 0\"\n"
                       "\tcounter tcp-127.0.0.1-2 {\n"
                       "\t\tcomment \"banger:abcdef0123\"\n"
                       "\t\tpackets 3 bytes 18446744073709551615\n"
                       "\t}\n\n"
-                      "\tcounter refused {\n\t\tpackets 1 bytes 2\n\t}\n\n"
+                      "\tcounter refused {\n"
+                      "\t\tcomment \"banger\"\n"
+                      "\t\tpackets 1 bytes 2\n"
+                      "\t}\n\n"
                       "\tset nat {\n\t\ttype ipv4_addr\n\t\tcomment \"banger:0123456789\"\n\t}\n"
                       "\tchain counter {\n\t\tpackets 9 bytes 9\n\t}\n"
                       "}\n";
         FirewallTable table = {};
 
         assert_int_equal(firewall_table_parse(text, &table), 0);
-        assert_true(table.present && table.ours && !table.routing_was_off);
+        assert_true(table.ours && table.routing_was_off);
         assert_int_equal(table.n_counters, 2);
         assert_int_equal(firewall_table_find(&table, "tcp-127.0.0.1-2", "abcdef0123")->packets, 3);
         assert_true(firewall_table_find(&table, "tcp-127.0.0.1-2", NULL)->bytes == UINT64_MAX);
@@ -415,6 +419,18 @@ static void a_comment_inside_of_something_makes_no_table_ours(_unused_ void **st
         assert_false(table.ours);
         assert_int_equal(firewall_table_parse(other, &table), 0);
         assert_false(table.ours);
+}
+
+static void tables_are_found_by_their_whole_name(_unused_ void **state) {
+        FirewallState tables = {};
+
+        firewall_state_find("table inet filter {\n}\ntable bridge bangers {\n}\n"
+                            "table arp ip banger {\n",
+                            &tables);
+        assert_false(tables.tables[FIREWALL_BRIDGE].present || tables.tables[FIREWALL_IP].present);
+        firewall_state_find("table inet banger {\n}\ntable ip banger {\n}\n", &tables);
+        assert_false(tables.tables[FIREWALL_BRIDGE].present);
+        assert_true(tables.tables[FIREWALL_IP].present);
 }
 
 #undef TEST
@@ -449,6 +465,7 @@ int main(void) {
                 TEST(without_tables_the_inventory_is_empty),
                 cmocka_unit_test(a_listing_is_read_by_its_depth),
                 cmocka_unit_test(a_comment_inside_of_something_makes_no_table_ours),
+                cmocka_unit_test(tables_are_found_by_their_whole_name),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,8 +189,8 @@ static void a_guest_does_not_reach_another_by_the_bridge(void **state) {
  * comes after it is for the host's DNS server, which a guest may ask. */
 static bool reaches_the_host(Lab *lab, const char *mac, const char *address, unsigned port) {
         _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
-        _cleanup_close_ int service = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", port);
-        _cleanup_close_ int dns = lab_socket(lab, lab->host_ns, SOCK_DGRAM, HOST_ADDRESS, 53);
+        _cleanup_close_ int service = lab_udp(lab, lab->host_ns, "0.0.0.0", port);
+        _cleanup_close_ int dns = lab_udp(lab, lab->host_ns, HOST_ADDRESS, 53);
         Frame frame = {};
         char buffer[16];
 
@@ -230,37 +230,75 @@ static void the_hosts_services_are_out_of_reach(void **state) {
 
 static void a_guest_reaches_no_forward_of_the_host(void **state) {
         Lab *lab = lab_need(state);
-        char mac[18];
-        _cleanup_close_ int target = lab_socket(lab, lab->second_ns, SOCK_DGRAM, SECOND_ADDRESS, 80);
-        static char everywhere[] = "0.0.0.0";
+        _cleanup_close_ int target = lab_udp(lab, lab->second_ns, SECOND_ADDRESS, 80);
         _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
+        static const char *const addresses[] = {"127.0.0.1", HOST_ADDRESS, HOST_OTHER_ADDRESS};
+        static char everywhere[] = "0.0.0.0";
         Frame frame = {};
+        char mac[18];
 
         mac_of("br-banger", mac);
         lab->forwards[0].vm = lab->guests[1].vm;
         lab->forwards[0].address = everywhere;
-        lab_set(lab, 2, 1);
-        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
-        frame_datagram(&frame, FIRST_ADDRESS, 1, "127.0.0.1", 8080, "loopback");
-        lab_send_frame(guest, &frame);
-        assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9999));
-        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
-        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 8080, "forward");
-        lab_send_frame(guest, &frame);
-        assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9999));
-        {
-                _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
-
+        for (int isolated = 0; isolated < 2; isolated++) {
+                lab->settings.isolated = isolated;
+                lab_set(lab, 2, 1);
+                for (size_t i = 0; i < ELEMENTSOF(addresses); i++) {
+                        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+                        frame_datagram(&frame, FIRST_ADDRESS, 1, addresses[i], 8080, "forward");
+                        lab_send_frame(guest, &frame);
+                }
+                assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9999));
                 lab_send(host, SECOND_ADDRESS, 80, "marker");
                 lab_receives(target, "marker", NULL);
         }
 }
 
-/* The kernel hands such frames to the tap itself, past the bridge. */
+/* Loopback addresses are routed once there is a forward of one, and port 53 is open to guests. */
+static void a_resolver_of_the_host_alone_is_out_of_reach(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int resolver = lab_udp(lab, lab->host_ns, "127.0.0.1", 53);
+        Frame frame = {};
+        char mac[18];
+
+        mac_of("br-banger", mac);
+        lab_set(lab, 2, 1);
+        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, "127.0.0.1", 53, "loopback");
+        lab_send_frame(guest, &frame);
+        assert_false(reaches_the_host(lab, mac, HOST_ADDRESS, 9999));
+        lab_has_nothing(resolver);
+}
+
+/* The kernel hands such frames to the tap itself, past the bridge: it would answer from there. */
+static void arp_to_a_link_local_group_is_not_answered(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        Frame frame = {}, answer = {}, last = {};
+        char mac[18], tap_mac[18];
+
+        mac_of("br-banger", mac);
+        mac_of("bgr-" FIRST, tap_mac);
+        lab_set(lab, 2, 0);
+        frame_head(&frame, "01:80:c2:00:00:03", FIRST_MAC, ETHERTYPE_ARP);
+        frame_arp(&frame, 1, FIRST_MAC, SECOND_ADDRESS, HOST_ADDRESS);
+        lab_send_frame(guest, &frame);
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_ARP);
+        frame_arp(&frame, 1, FIRST_MAC, FIRST_ADDRESS, HOST_ADDRESS);
+        lab_send_frame(guest, &frame);
+        /* Up to the sender's address: what follows is the same in both. */
+        frame_head(&answer, FIRST_MAC, tap_mac, ETHERTYPE_ARP);
+        frame_head(&last, FIRST_MAC, mac, ETHERTYPE_ARP);
+        assert_false(lab_saw_before(guest, &answer, &last));
+}
+
+/* Likewise. */
 static void a_link_local_group_is_no_way_past_the_bridge(void **state) {
         Lab *lab = lab_need(state);
         _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
-        _cleanup_close_ int service = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 9999);
+        _cleanup_close_ int service = lab_udp(lab, lab->host_ns, "0.0.0.0", 9999);
         char mac[18];
         Frame frame = {};
 
@@ -275,16 +313,14 @@ static void a_link_local_group_is_no_way_past_the_bridge(void **state) {
 
 static void the_host_reaches_a_guest_and_hears_its_answer(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
         struct sockaddr_in from;
 
         lab_set(lab, 2, 0);
         lab_send(host, FIRST_ADDRESS, 80, "question");
         lab_receives(guest, "question", &from);
-        assert_int_equal(sendto(guest, "answer", 6, 0, (const struct sockaddr *) (const void *) &from,
-                                sizeof(from)),
-                         6);
+        assert_int_equal(lab_try_send(guest, &from, "answer"), 6);
         lab_receives(host, "answer", NULL);
         lab_enter(lab->first_ns);
         lab_run("ping -c 1 -W 5 " HOST_ADDRESS " >/dev/null 2>&1 || ! command -v ping >/dev/null");
@@ -293,11 +329,25 @@ static void the_host_reaches_a_guest_and_hears_its_answer(void **state) {
 
 /* ---- beyond the host ---- */
 
+/* A question and its answer; the server sees the client at `seen_from`. */
+static void assert_exchange(int client, const char *address, unsigned port, int server,
+                            const char *seen_from) {
+        struct sockaddr_in from;
+
+        lab_send(client, address, port, "question");
+        lab_receives(server, "question", &from);
+        assert_address(&from, seen_from);
+        assert_int_equal(lab_try_send(server, &from, "answer"), 6);
+        lab_receives(client, "answer", &from);
+        assert_address(&from, address);
+        assert_int_equal(ntohs(from.sin_port), port);
+}
+
 static void only_a_guest_with_nat_reaches_other_networks(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int with = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int without = lab_socket(lab, lab->second_ns, SOCK_DGRAM, SECOND_ADDRESS, 80);
-        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 7);
+        _cleanup_close_ int with = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int without = lab_udp(lab, lab->second_ns, SECOND_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 7);
         struct sockaddr_in from;
 
         lab->guests[0].nat = true;
@@ -307,9 +357,7 @@ static void only_a_guest_with_nat_reaches_other_networks(void **state) {
         lab_send(with, OUTSIDE_ADDRESS, 7, "with");
         lab_receives(outside, "with", &from);
         assert_address(&from, HOST_OUTER_ADDRESS);
-        assert_int_equal(sendto(outside, "back", 4, 0, (const struct sockaddr *) (const void *) &from,
-                                sizeof(from)),
-                         4);
+        assert_int_equal(lab_try_send(outside, &from, "back"), 4);
         lab_receives(with, "back", NULL);
         lab_has_nothing(outside);
 }
@@ -345,8 +393,8 @@ static void a_guest_without_nat_is_told_so_whether_the_host_routes_or_not(void *
 static void guests_with_nat_do_not_reach_each_other_by_the_hosts_routing(void **state) {
         Lab *lab = lab_need(state);
         _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
-        _cleanup_close_ int second = lab_socket(lab, lab->second_ns, SOCK_DGRAM, SECOND_ADDRESS, 80);
-        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int second = lab_udp(lab, lab->second_ns, SECOND_ADDRESS, 80);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
         char mac[18];
         Frame frame = {};
 
@@ -368,14 +416,13 @@ static void guests_with_nat_do_not_reach_each_other_by_the_hosts_routing(void **
 
 static void nat_that_is_taken_away_ends_at_once(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int other = lab_socket(lab, lab->second_ns, SOCK_DGRAM, SECOND_ADDRESS, 80);
-        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 7);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int other = lab_udp(lab, lab->second_ns, SECOND_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 7);
 
         lab->guests[0].nat = true;
         lab_set(lab, 2, 0);
-        lab_send(guest, OUTSIDE_ADDRESS, 7, "before");
-        lab_receives(outside, "before", NULL);
+        assert_exchange(guest, OUTSIDE_ADDRESS, 7, outside, HOST_OUTER_ADDRESS);
         lab->guests[0].nat = false;
         lab->guests[1].nat = true;
         lab_set(lab, 2, 0);
@@ -386,9 +433,9 @@ static void nat_that_is_taken_away_ends_at_once(void **state) {
 
 static void nobody_outside_reaches_a_guest_unasked(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 7);
-        _cleanup_close_ int probe = lab_socket(lab, lab->host_ns, SOCK_DGRAM, HOST_OUTER_ADDRESS, 7);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 7);
+        _cleanup_close_ int probe = lab_udp(lab, lab->host_ns, HOST_OUTER_ADDRESS, 7);
 
         lab->guests[0].nat = true;
         lab_set(lab, 2, 0);
@@ -404,25 +451,10 @@ static void nobody_outside_reaches_a_guest_unasked(void **state) {
 
 /* ---- forwards ---- */
 
-static void assert_exchange(int client, const char *address, unsigned port, int server,
-                            const char *seen_from) {
-        struct sockaddr_in from;
-
-        lab_send(client, address, port, "question");
-        lab_receives(server, "question", &from);
-        assert_address(&from, seen_from);
-        assert_int_equal(sendto(server, "answer", 6, 0, (const struct sockaddr *) (const void *) &from,
-                                sizeof(from)),
-                         6);
-        lab_receives(client, "answer", &from);
-        assert_address(&from, address);
-        assert_int_equal(ntohs(from.sin_port), port);
-}
-
 static void a_forward_of_the_loopback_address_leads_into_the_guest(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
 
         lab_set(lab, 2, 1);
         assert_exchange(host, "127.0.0.1", 8080, guest, HOST_ADDRESS);
@@ -432,9 +464,9 @@ static void a_forward_of_the_loopback_address_leads_into_the_guest(void **state)
 static void a_forward_of_an_outer_address_is_for_others_too(void **state) {
         static char address[] = HOST_OUTER_ADDRESS;
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 0);
-        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 0);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
 
         lab->forwards[0].address = address;
         lab_set(lab, 2, 1);
@@ -447,9 +479,9 @@ static void a_forward_of_an_outer_address_is_for_others_too(void **state) {
 static void a_forward_of_all_addresses_is_at_each_of_them(void **state) {
         static char everywhere[] = "0.0.0.0";
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int outside = lab_socket(lab, lab->outside_ns, SOCK_DGRAM, OUTSIDE_ADDRESS, 0);
-        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 0);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
 
         lab->forwards[0].address = everywhere;
         lab_set(lab, 2, 1);
@@ -467,28 +499,30 @@ static void a_forward_carries_tcp(void **state) {
 
         lab->forwards[0].protocol = ROOT_PROTOCOL_TCP;
         lab_set(lab, 2, 1);
-        assert_int_equal(connect(client, (const struct sockaddr *) (const void *) &to, sizeof(to)), 0);
+        assert_int_equal(lab_try_connect(client, &to), 0);
         assert_int_equal(poll(&poller, 1, LAB_WAIT_MS), 1);
 
         lab_set(lab, 2, 0);
         close_fd(client);
         client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(connect(client, (const struct sockaddr *) (const void *) &to, sizeof(to)), -1);
+        assert_int_equal(lab_try_connect(client, &to), -1);
         assert_int_equal(errno, ECONNREFUSED);
 }
 
 static void a_forward_that_is_gone_carries_no_more_of_its_connections(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
-        _cleanup_close_ int host = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
-        _cleanup_close_ int marker = lab_socket(lab, lab->host_ns, SOCK_DGRAM, "0.0.0.0", 0);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
+        _cleanup_close_ int marker = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
         struct sockaddr_in to = lab_at("127.0.0.1", 8080);
 
-        lab_set(lab, 2, 1);
+        lab->forwards[1].guest_port = 81;
+        lab_set(lab, 2, 2);
         assert_exchange(host, "127.0.0.1", 8080, guest, HOST_ADDRESS);
-        lab_set(lab, 2, 0);
-        /* EPERM is how an output hook's drop reads. */
-        (void) sendto(host, "late", 4, 0, (const struct sockaddr *) (const void *) &to, sizeof(to));
+        lab->forwards[0] = lab->forwards[1]; /* loopback addresses are still routed */
+        lab_set(lab, 2, 1);
+        /* EPERM is how a drop on the way out reads. */
+        (void) lab_try_send(host, &to, "late");
         lab_send(marker, FIRST_ADDRESS, 80, "marker");
         lab_receives(guest, "marker", NULL);
 }
@@ -497,9 +531,9 @@ static void a_forward_that_is_gone_carries_no_more_of_its_connections(void **sta
  * looked at before that. */
 static void a_loopback_forward_is_not_for_the_neighbours(void **state) {
         Lab *lab = lab_need(state);
-        _cleanup_close_ int guest = lab_socket(lab, lab->first_ns, SOCK_DGRAM, FIRST_ADDRESS, 80);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
         _cleanup_close_ int outside = lab_packets(lab, lab->outside_ns, "eth0");
-        _cleanup_close_ int probe = lab_socket(lab, lab->host_ns, SOCK_DGRAM, HOST_OUTER_ADDRESS, 7);
+        _cleanup_close_ int probe = lab_udp(lab, lab->host_ns, HOST_OUTER_ADDRESS, 7);
         Frame frame = {};
         char mac[18];
 
@@ -533,6 +567,8 @@ int main(void) {
                 TEST(a_guest_does_not_reach_another_by_the_bridge),
                 TEST(the_hosts_services_are_out_of_reach),
                 TEST(a_guest_reaches_no_forward_of_the_host),
+                TEST(a_resolver_of_the_host_alone_is_out_of_reach),
+                TEST(arp_to_a_link_local_group_is_not_answered),
                 TEST(a_link_local_group_is_no_way_past_the_bridge),
                 TEST(the_host_reaches_a_guest_and_hears_its_answer),
                 TEST(only_a_guest_with_nat_reaches_other_networks),
