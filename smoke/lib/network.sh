@@ -45,7 +45,8 @@ PYTHON
 }
 
 outside_remove() {
-        root 'systemctl stop outside.service; ip link delete out-host; ip netns delete outside; rm -f /run/outside.py' >/dev/null 2>&1 || true
+        root 'systemctl stop outside.service; ip link delete out-host; ip netns delete outside; rm -f /run/outside.py
+                umount /run/netns && rmdir /run/netns' >/dev/null 2>&1 || true
 }
 
 # guest_serve VM TEXT: the guest answers it on port 80.
