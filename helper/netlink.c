@@ -5,6 +5,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
@@ -388,4 +389,16 @@ int netlink_delete_address(Netlink *netlink, const LinkAddress *address, Error *
         if (r < 0 && errno_of(r) == EADDRNOTAVAIL)
                 return 0;
         return r < 0 ? failed(reterr, r, "cannot remove an old address of the bridge") : 0;
+}
+
+int netlink_forget_neighbour(Netlink *netlink, int index, uint32_t address, Error *reterr) {
+        struct ndmsg info = {.ndm_family = AF_INET, .ndm_ifindex = index};
+        _cleanup_(message_cleanup) struct nl_msg *message =
+                request_new(RTM_DELNEIGH, 0, &info, sizeof(info));
+        int r = message ? nla_put_u32(message, NDA_DST, htonl(address)) : -1;
+
+        r = change(netlink, &message, r);
+        if (r == -NLE_OBJ_NOTFOUND)
+                return 0;
+        return r < 0 ? failed(reterr, r, "cannot forget who had the address before") : 0;
 }

@@ -57,3 +57,5 @@ int netlink_set_isolated(Netlink *netlink, int index, bool isolated, Error *rete
 /* The address may be there already. */
 int netlink_add_address(Netlink *netlink, const LinkAddress *address, Error *reterr);
 int netlink_delete_address(Netlink *netlink, const LinkAddress *address, Error *reterr);
+/* What the host knows of who has an IPv4 address (host order) on this link; nothing: 0. */
+int netlink_forget_neighbour(Netlink *netlink, int index, uint32_t address, Error *reterr);

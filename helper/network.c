@@ -92,6 +92,12 @@ int handle_tap_create(VarlinkCall *call, const void *parameters, void *userdata,
         if (r >= 0)
                 r = tap_ensure(&host, &vm, vm_slot_uid((unsigned) request->slot),
                                session->settings.isolated, reterr);
+        if (r >= 0)
+                r = tap_forget_address(&host,
+                                       vm_slot_address((unsigned) request->slot,
+                                                       session->settings.address,
+                                                       session->settings.prefix),
+                                       reterr);
         return r < 0 ? r : varlink_call_reply(call, NULL);
 }
 

@@ -21,6 +21,9 @@ int bridge_find(const Host *host, int *ret_index, Error *reterr);
 /* ERROR_UNAVAILABLE without a bridge. */
 int tap_ensure(const Host *host, const VmId *vm, uid_t owner, bool isolated, Error *reterr);
 int tap_remove(const VmId *vm, Error *reterr);
+/* Addresses belong to slots: the host still knows the MAC of the guest that had this one before, and
+ * would send to that for seconds. */
+int tap_forget_address(const Host *host, uint32_t address, Error *reterr);
 
 /* Handlers; userdata: Session. */
 int handle_bridge_ensure(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);

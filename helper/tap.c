@@ -141,3 +141,14 @@ int tap_remove(const VmId *vm, Error *reterr) {
         }
         return r;
 }
+
+int tap_forget_address(const Host *host, uint32_t address, Error *reterr) {
+        _cleanup_(netlink_cleanup) Netlink *netlink = NULL;
+        LinkState bridge = {};
+        int r;
+
+        r = netlink_open(&netlink, reterr);
+        if (r >= 0)
+                r = find_bridge(netlink, host, &bridge, reterr);
+        return r < 0 ? r : netlink_forget_neighbour(netlink, bridge.index, address, reterr);
+}

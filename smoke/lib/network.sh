@@ -41,11 +41,12 @@ threading.Thread(target=names, daemon=True).start()
 http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Who).serve_forever()
 PYTHON
         root 'systemd-run --quiet --unit=outside ip netns exec outside python3 /run/outside.py'
-        eventually 20 root "busybox wget -q -T 2 -O /dev/null http://$OUTSIDE:8000/"
+        eventually 30 fetch root "$OUTSIDE" 8000
 }
 
 outside_remove() {
-        root 'systemctl stop outside.service; ip link delete out-host; ip netns delete outside; rm -f /run/outside.py' >/dev/null 2>&1 || true
+        root 'systemctl stop outside.service; ip link delete out-host; ip netns delete outside; rm -f /run/outside.py
+                umount /run/netns && rmdir /run/netns' >/dev/null 2>&1 || true
 }
 
 # guest_serve VM TEXT: the guest answers it on port 80.
@@ -53,8 +54,9 @@ guest_serve() {
         expect 0 owner "banger vm exec $1 -- sh -c 'mkdir -p /www && echo $2 >/www/index.html && httpd -p 80 -h /www'"
 }
 
-# fetch FUNCTION URL: by busybox's wget, as the owner or root.
-fetch() { "$1" "busybox wget -q -T 4 -O - http://$2/"; }
+# fetch FUNCTION ADDRESS PORT prints what a server says to the owner or root, to whoever FUNCTION is.
+fetch() { "$1" "timeout 4 bash -c 'exec 3<>/dev/tcp/$2/$3 && printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3 && grep . <&3'"; }
 
-# guest_fetch VM URL
-guest_fetch() { owner "banger vm exec $1 -- wget -q -T 4 -O - http://$2/"; }
+# guest_fetch VM ADDRESS:PORT; its status is 143 when it was ended for its time. Not by wget's own -T:
+# Debian's busybox 1.35 falls over it.
+guest_fetch() { owner "banger vm exec $1 -- timeout 6 wget -q -O - http://$2/"; }

@@ -11,7 +11,7 @@ sys.exit(sys.argv[1] not in [i["name"] for i in json.load(sys.stdin).get("images
 # image_tiny: a tree with only a static shell, imported as "tiny": no init, no sshd, no /etc.
 image_tiny() {
         image_known tiny || expect 0 owner 'rm -rf tree && mkdir -p tree/bin && cp /bin/busybox tree/bin/ &&
-                for name in sh arping cat dd dmesg echo env false grep halt head httpd id ip kill ls md5sum mkdir nc nslookup ping poweroff printf pwd reboot sleep sync touch true uname wc wget; do
+                for name in sh arping cat dd dmesg echo env false grep halt head httpd id ip kill ls md5sum mkdir nc nslookup ping poweroff printf pwd reboot sleep sync timeout touch true uname wc wget; do
                         ln -s busybox tree/bin/$name || exit
                 done && banger image import tiny tree && rm -rf tree'
 }

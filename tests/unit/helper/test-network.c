@@ -1,6 +1,9 @@
 /* The bridge and taps, for real, in a network namespace of the test's own. */
+#include <arpa/inet.h>
 #include <linux/if_tun.h>
+#include <net/ethernet.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -337,6 +340,43 @@ static void a_tap_that_cannot_be_set_up_does_not_stay(void **state) {
         assert_false(is_there(network, "bgr-0123456789"));
 }
 
+/* As the kernel does when an answer to its question comes. */
+static void learn(int fd, const char *address) {
+        struct arpreq entry = {.arp_flags = ATF_COM, .arp_ha = {.sa_family = ARPHRD_ETHER}};
+        struct sockaddr_in at = {.sin_family = AF_INET};
+
+        assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+        memcpy(&entry.arp_pa, &at, sizeof(at));
+        memcpy(entry.arp_ha.sa_data, "\x02\x11\x22\x33\x44\x55", ETH_ALEN);
+        (void) snprintf(entry.arp_dev, sizeof(entry.arp_dev), "%s", config_default.bridge);
+        assert_int_equal(ioctl(fd, SIOCSARP, &entry), 0);
+}
+
+static bool knows(int fd, const char *address) {
+        struct arpreq entry = {};
+        struct sockaddr_in at = {.sin_family = AF_INET};
+
+        assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+        memcpy(&entry.arp_pa, &at, sizeof(at));
+        (void) snprintf(entry.arp_dev, sizeof(entry.arp_dev), "%s", config_default.bridge);
+        return ioctl(fd, SIOCGARP, &entry) == 0;
+}
+
+static void who_had_an_address_before_is_forgotten(void **state) {
+        Network *network = need(state);
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        ensure(network);
+        learn(fd, "172.30.0.2");
+        learn(fd, "172.30.0.3");
+        assert_true(knows(fd, "172.30.0.2"));
+        for (size_t i = 0; i < 2; i++)
+                succeeds(network, tap_forget_address(&network->host, 0xac1e0002,
+                                                     &network->fixture->error));
+        assert_false(knows(fd, "172.30.0.2"));
+        assert_true(knows(fd, "172.30.0.3"));
+}
+
 static void removing_a_tap_may_be_repeated(void **state) {
         Network *network = need(state);
 
@@ -410,6 +450,7 @@ int main(void) {
                 TEST(a_link_of_another_kind_in_the_taps_place_is_replaced),
                 TEST(a_tap_without_a_bridge_is_refused),
                 TEST(a_tap_that_cannot_be_set_up_does_not_stay),
+                TEST(who_had_an_address_before_is_forgotten),
                 TEST(removing_a_tap_may_be_repeated),
                 TEST(the_inventory_has_all_three_and_only_the_tap_is_a_vms),
                 TEST(the_lock_makes_others_wait),
