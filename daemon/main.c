@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/strings.h"
+#include "daemon/host-state.h"
 #include "daemon/manager.h"
 
 static const Program program = {
@@ -47,6 +48,7 @@ static int run(Error *reterr) {
                 .n_threads = 32, /* a guest that hangs holds one until its deadline */
                 .n_short_threads = 8,
                 .queue_max = 256, /* more than clients: each has one call under way */
+                .host_is_stopping = host_is_stopping,
         };
         _cleanup_(manager_cleanup) Manager *manager = NULL;
         DaemonSockets sockets = DAEMON_SOCKETS_INIT;

@@ -17,13 +17,16 @@
 
 /* What a stop waits for calls under way, and for connections that were taken but have not spoken. */
 #define DRAIN_USEC USEC_PER_SEC
+/* And where the host stops, for guests to do so: what they are given, and the clean-up. Less than
+ * systemd's DefaultTimeoutStopSec=, 90 s. */
+#define SHUTDOWN_USEC ((VM_STOP_TIMEOUT_S_DEFAULT + 30) * USEC_PER_SEC)
 
 struct Manager {
         const ManagerConfig *config;
         sd_event *event;
         sd_event_source *sigterm, *sigint;
         sd_event_source *drained, *drain_timer; /* while it stops */
-        bool stopping;
+        bool stopping, host_stopping;
         DaemonContext context;
         DaemonSockets sockets; /* until they are in use */
         VarlinkMethod *methods;
@@ -41,9 +44,12 @@ static void manager_cleanup(Manager **manager) {
 static int on_turn(_unused_ sd_event_source *source, void *userdata) {
         const Manager *manager = userdata;
 
-        return !manager->listener || varlink_listener_n_clients(manager->listener) == 0
-                       ? sd_event_exit(manager->event, 0)
-                       : 0;
+        if (manager->listener && varlink_listener_n_clients(manager->listener) > 0 &&
+            !manager->host_stopping)
+                return 0;
+        if (manager->host_stopping && vms_active(manager->context.vms))
+                return 0;
+        return sd_event_exit(manager->event, 0);
 }
 
 static int on_drain_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec,
@@ -60,7 +66,8 @@ static int manager_drain(Manager *manager) {
         if (r < 0)
                 return r;
         r = sd_event_add_time_relative(manager->event, &manager->drain_timer, CLOCK_MONOTONIC,
-                                       DRAIN_USEC, 0, on_drain_timer, manager);
+                                       manager->host_stopping ? SHUTDOWN_USEC : DRAIN_USEC, 0,
+                                       on_drain_timer, manager);
         if (r < 0)
                 return r;
         return sd_event_add_post(manager->event, &manager->drained, on_turn, manager);
@@ -74,6 +81,10 @@ static int on_signal(_unused_ sd_event_source *source,
         if (manager->stopping)
                 return 0;
         manager->stopping = true;
+        manager->host_stopping = manager->config->host_is_stopping &&
+                                 manager->config->host_is_stopping();
+        if (manager->host_stopping)
+                vms_shut_down(manager->context.vms);
         return manager_drain(manager) < 0 ? sd_event_exit(manager->event, 0) : 0;
 }
 

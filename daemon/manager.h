@@ -19,6 +19,9 @@ typedef struct ManagerConfig {
         uint64_t stall_timeout_usec;
         size_t n_threads, n_short_threads; /* of the two pools (context.h) */
         size_t queue_max;                  /* of each */
+        /* host-state.h's outside tests; NULL: never. When the daemon is asked to end while it holds,
+         * guests are asked to, too. */
+        bool (*host_is_stopping)(void);
 } ManagerConfig;
 
 /* Takes the sockets, even on failure; config must outlive the manager. Blocks SIGTERM and SIGINT in

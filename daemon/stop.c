@@ -36,7 +36,7 @@ typedef struct StopJob {
         Vm *vm;
         VarlinkCall *call; /* a reference; NULL: nobody waits */
         VmStopMode mode;
-        char *reason; /* of an end that nobody asked for, where it is known already */
+        char *reason; /* of an end that no user asked for, where it is known already */
         int64_t timeout_ms;
         int vsock_fd; /* a duplicate; -1: to be asked for */
         bool unanswered; /* the guest was ended although it could not be asked */
@@ -181,7 +181,7 @@ static char *make_reason(const StopJob *job, bool *ret_again) {
                 return string_format("ended by force: %s", job->ask_error.message
                                                                    ? job->ask_error.message
                                                                    : "the guest did not answer");
-        return NULL;
+        return job->reason ? strdup(job->reason) : NULL;
 }
 
 static void start_again(Vm *vm, const char *reason) {
@@ -333,6 +333,11 @@ static int stop_as(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s,
 int vm_stop(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, VarlinkCall *call,
             Error *reterr) {
         return stop_as(vm, kind, mode, timeout_s, NULL, call, reterr);
+}
+
+int vm_shut_down(Vm *vm, const char *reason, Error *reterr) {
+        return stop_as(vm, "io.banger.VM.Stop", VM_STOP_ASK, VM_STOP_TIMEOUT_S_DEFAULT, reason,
+                       NULL, reterr);
 }
 
 int vm_clean_up(Vm *vm, const char *reason, Error *reterr) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/strings.h"
 #include "daemon/vm-config.h"
 
@@ -180,6 +181,28 @@ int64_t vms_count_broken(const Vms *vms) {
         for (size_t i = 0; i < vms->n_items; i++)
                 broken += vms->items[i]->state == VM_BROKEN;
         return broken;
+}
+
+static void shut_down(Vm *vm, _unused_ void *userdata) {
+        const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        if (vm->state == VM_STARTING && vm->operation)
+                operation_cancel(vm->operation);
+        else if (vm->state == VM_RUNNING && !vm->operation &&
+                 vm_shut_down(vm, "the host was shut down", &error) < 0)
+                log_error(LOG_WARNING, fields, &error, "cannot stop the VM");
+}
+
+void vms_shut_down(Vms *vms) {
+        vms_for_each(vms, shut_down, NULL);
+}
+
+bool vms_active(const Vms *vms) {
+        for (size_t i = 0; i < vms->n_items; i++)
+                if (vms->items[i]->operation)
+                        return true;
+        return false;
 }
 
 int vms_list(const Vms *vms, VmList *ret) {

@@ -51,6 +51,9 @@ Vm *vms_find_id(const Vms *vms, const char *id); /* NULL */
 int vms_list(const Vms *vms, VmList *ret);
 void vms_count(const Vms *vms, int64_t *ret_running, int64_t *ret_total);
 int64_t vms_count_broken(const Vms *vms);
+/* The host stops: guests are asked to, starts are cancelled. vms_active() until all of that is done. */
+void vms_shut_down(Vms *vms);
+bool vms_active(const Vms *vms);
 int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr);
 /* Calls fn for each, which may forget the one it is given. */
 void vms_for_each(Vms *vms, void (*fn)(Vm *vm, void *userdata), void *userdata);
@@ -121,6 +124,8 @@ typedef enum VmStopMode {
 } VmStopMode;
 int vm_stop(Vm *vm, const char *kind, VmStopMode mode, int64_t timeout_s, VarlinkCall *call,
             Error *reterr);
+/* Asks the guest, for a reason that is kept. */
+int vm_shut_down(Vm *vm, const char *reason, Error *reterr);
 /* The VMM is gone or its guest halted, and nobody asked: cleaned up, and started again if the guest
  * rebooted. */
 void vm_ended(Vm *vm);

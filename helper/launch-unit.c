@@ -185,6 +185,10 @@ static int append_program(sd_bus_message *call, const LaunchPlan *plan) {
         r = sd_bus_message_append(call, "(sv)", "ReadWritePaths", "as", 1, plan->jails);
         if (r < 0)
                 return r;
+        /* Where the host stops, bangerd asks the guest first: units stop in the reverse order. */
+        r = sd_bus_message_append(call, "(sv)", "Before", "as", 1, "bangerd.service");
+        if (r < 0)
+                return r;
         /* Firecracker's own records go to its stdout, which is the guest's console. */
         return sd_bus_message_append(call, "(sv)", "ExecStart", "a(sasb)", 1, jailer, 16, jailer,
                                      "--id", plan->vm, "--exec-file", plan->programs->firecracker,

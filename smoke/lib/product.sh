@@ -31,7 +31,7 @@ product_build() {
 # product_place DIR unpacks the second disk in the host, as a package would.
 product_place() {
         login_root "$1" 'tar -C / --keep-directory-symlink --no-overwrite-dir -xf /dev/vdb &&
-                systemctl daemon-reload && udevadm control --reload'
+                systemctl daemon-reload && udevadm control --reload' || return
         [[ ${BANGER_SANITIZERS:-no} == no ]] || product_sanitize "$1"
 }
 

@@ -1,4 +1,5 @@
-/* The manual page and the README name every command. */
+/* The manual page and the README name every command; what the README quotes of other files is as it
+ * is there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,11 +97,62 @@ static void the_readme_has_every_command(void **state) {
         check_document(TEST_SOURCE_DIR "/README.md", "`banger ");
 }
 
+static void the_readme_shows_the_console_as_it_is(void **state) {
+        _cleanup_free_ char *readme = NULL, *screen = NULL;
+
+        (void) state;
+        assert_int_equal(io_read_file(AT_FDCWD, TEST_SOURCE_DIR "/README.md", 1 << 20, &readme,
+                                      NULL),
+                         0);
+        assert_int_equal(io_read_file(AT_FDCWD, TEST_SOURCE_DIR "/tests/golden/tui/vms-80x24",
+                                      1 << 20, &screen, NULL),
+                         0);
+        if (!strstr(readme, screen))
+                fail_msg("README.md does not show tests/golden/tui/vms-80x24 as it is now");
+}
+
+/* As a word of its own, that one name is not found within another. */
+static bool has_word(const char *text, const char *word) {
+        size_t length = strlen(word);
+
+        for (const char *at = text; (at = strstr(at, word)); at += length)
+                if ((at == text || strchr(" \n", at[-1])) && strchr(" \n", at[length]))
+                        return true;
+        return false;
+}
+
+static void the_readme_installs_what_the_build_needs(void **state) {
+        _cleanup_free_ char *readme = NULL, *packages = NULL;
+        char *line, *left = NULL;
+        size_t n = 0;
+
+        (void) state;
+        assert_int_equal(io_read_file(AT_FDCWD, TEST_SOURCE_DIR "/README.md", 1 << 20, &readme,
+                                      NULL),
+                         0);
+        assert_int_equal(io_read_file(AT_FDCWD, TEST_SOURCE_DIR "/tests/packages", 1 << 20,
+                                      &packages, NULL),
+                         0);
+        line = strstr(packages, "\n# build:");
+        assert_non_null(line);
+        for (line = strtok_r(line + 1, "\n", &left); (line = strtok_r(NULL, "\n", &left));) {
+                if (*line == '#')
+                        break;
+                line[strcspn(line, " ")] = '\0';
+                if (!has_word(readme, line))
+                        fail_msg("README.md does not install %s", line);
+                n++;
+        }
+        assert_true(n > 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_manual_has_every_command),
                 cmocka_unit_test(the_manual_has_every_option_of_vm_commands),
                 cmocka_unit_test(the_readme_has_every_command),
+                cmocka_unit_test(the_readme_shows_the_console_as_it_is),
+                cmocka_unit_test(the_readme_installs_what_the_build_needs),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
