@@ -341,6 +341,10 @@ static void a_listener_of_ipv6_counts_where_it_takes_ipv4(void **state) {
         try_listener_ipv6(lab, "::ffff:127.0.0.1", -EADDRINUSE);
         try_listener_ipv6(lab, "::ffff:" HOST_OTHER_ADDRESS, 0);
         try_listener_ipv6(lab, "::1", 0);
+        /* The IPv4 address in the last word alone does not make it one. */
+        lab_run("for a in ::7f00:1 ::5:7f00:1; do ip -6 address add $a/128 dev lo nodad; done");
+        try_listener_ipv6(lab, "::7f00:1", 0);
+        try_listener_ipv6(lab, "::5:7f00:1", 0);
 }
 
 /* Whoever listens there since then must not keep every other VM from its network. */
@@ -425,7 +429,7 @@ static void tables_are_found_by_their_whole_name(_unused_ void **state) {
         FirewallState tables = {};
 
         firewall_state_find("table inet filter {\n}\ntable bridge bangers {\n}\n"
-                            "table arp ip banger {\n",
+                            "table arp x {\n\tchain table ip banger {\n",
                             &tables);
         assert_false(tables.tables[FIREWALL_BRIDGE].present || tables.tables[FIREWALL_IP].present);
         firewall_state_find("table inet banger {\n}\ntable ip banger {\n}\n", &tables);

@@ -468,6 +468,7 @@ static void a_forward_of_an_outer_address_is_for_others_too(void **state) {
         _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 0);
         _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "0.0.0.0", 0);
 
+        lab_set(lab, 2, 1);
         lab->forwards[0].address = address;
         lab_set(lab, 2, 1);
         assert_int_equal(lab_digit(IP_FORWARD), '1');
