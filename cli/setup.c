@@ -191,6 +191,20 @@ static int prepare_runtime_directories(Setup *setup, Error *reterr) {
         return 0;
 }
 
+/* A host may have them built in, or lack a module that is not ours: banger then runs all the same. */
+static int load_modules(Setup *setup, _unused_ Error *reterr) {
+        const Units *units = &setup->env->units;
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        if (units->ops->run_job(units->manager, UNIT_RESTART, UNIT_MODULES_LOAD, &error) >= 0)
+                progress_say(setup->progress, PROGRESS_STEP, "kernel modules: loaded");
+        else
+                progress_say(setup->progress, PROGRESS_WARNING,
+                             "kernel modules: %s; should VMs not start, load loop, dm_snapshot and "
+                             "tun", error.message);
+        return 0;
+}
+
 static int start_units(Setup *setup, Error *reterr) {
         static const struct {
                 const char *name;
@@ -264,6 +278,7 @@ int setup_run(const SetupEnv *env, const InstallConf *conf, Progress *progress, 
                 enable_units,
                 prepare_runtime_directories,
                 prepare_stops,
+                load_modules,
                 start_units,
                 await_daemons,
         };

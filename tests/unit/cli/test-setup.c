@@ -7,6 +7,7 @@ typedef struct Model {
         const TempRoot *root;
         bool enabled[8], active[8], known[8];
         size_t n_calls, fail_at; /* the fail_at-th changing call fails, from 1; 0: none */
+        bool modules_asked, no_modules;
 } Model;
 
 static size_t model_unit(const char *name) {
@@ -63,8 +64,13 @@ static int model_disable(void *manager, const char *unit, Error *reterr) {
 
 static int model_run_job(void *manager, UnitJob job, const char *unit, Error *reterr) {
         Model *model = manager;
-        size_t i = model_unit(unit);
+        size_t i;
 
+        if (string_equal(unit, UNIT_MODULES_LOAD)) {
+                model->modules_asked = true;
+                return model->no_modules ? error_set(reterr, ERROR_FAILED, EIO, "no modules") : 0;
+        }
+        i = model_unit(unit);
         if (job == UNIT_STOP) {
                 model->active[i] = false;
                 return 0;
@@ -172,6 +178,16 @@ static void install_makes_everything_with_owner_and_mode(void **state) {
         install_conf_clear(&conf);
         for (size_t i = 0; i < layout_n_units; i++)
                 assert_true(model.enabled[i] == layout_units[i].enabled);
+}
+
+static void a_host_without_a_module_is_installed_on(void **state) {
+        TempRoot *root = *state;
+        Model model = model_new(root);
+        SetupEnv env = model_env(root, &model);
+
+        model.no_modules = true;
+        assert_int_equal(run(&env, NULL), 0);
+        assert_true(model.modules_asked);
 }
 
 static void a_second_install_changes_nothing(void **state) {
@@ -325,6 +341,7 @@ static void units_are_worked_in_order_and_undone_sockets_first(void **state) {
                 {.call = "get_state bangerd-dns.socket"},
                 {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd.socket"},
+                {.call = "restart systemd-modules-load.service"},
                 {.call = "start bangerd.socket"},
                 {.call = "start bangerd-root.socket"},
                 {.call = "start banger-worker.socket"},
@@ -464,6 +481,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 in_root("install_makes_everything_with_owner_and_mode",
                         install_makes_everything_with_owner_and_mode),
+                in_root("a_host_without_a_module_is_installed_on",
+                        a_host_without_a_module_is_installed_on),
                 in_root("a_second_install_changes_nothing", a_second_install_changes_nothing),
                 in_root("settings_of_the_administrator_are_not_overwritten",
                         settings_of_the_administrator_are_not_overwritten),
