@@ -15,9 +15,13 @@
 
 #include "cli/probe.h"
 #include "common/clock.h"
+#include "common/config.h"
+#include "common/install.h"
+#include "common/io.h"
 #include "common/strings.h"
 
 #define VERSION_TIMEOUT_USEC (10 * USEC_PER_SEC)
+#define CONF_MAX (64u << 10)
 /* The oldest with ACPI, which guest kernels find their devices by. */
 #define FIRECRACKER_MAJOR 1
 #define FIRECRACKER_MINOR 8
@@ -81,22 +85,48 @@ int probe_cgroup2(int root_fd, SystemCheck *ret) {
                           "/sys/fs/cgroup is not of version 2");
 }
 
-/* The first file of that name, opened O_PATH; *ret_path is where. -ENOENT. */
-static int find_program(int root_fd, const char *name, char **ret_path) {
+/* What banger.conf names; NULL: nothing. That no daemon starts with a banger.conf that cannot be used,
+ * other checks say. */
+static char *configured_program(int root_fd, const char *name) {
+        _cleanup_(config_clear) Config config = config_default;
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+
+        if (io_read_file(root_fd, BANGER_CONF + 1, CONF_MAX, &text, &size) < 0 ||
+            config_parse(text, size, &config, NULL) < 0)
+                return NULL;
+        return string_equal(name, "jailer") ? steal_ptr(config.jailer)
+                                            : steal_ptr(config.firecracker);
+}
+
+/* As the helper finds it, opened O_PATH; *ret_path is where. Or what there is instead is said by the
+ * check, whose result is returned with *ret_fd -1. */
+static int find_program(int root_fd, const char *name, char **ret_path, int *ret_fd,
+                        SystemCheck *check) {
         static const char *const directories[] = {"/usr/local/bin", "/usr/bin"};
+        char *path = configured_program(root_fd, name);
 
+        *ret_path = path;
+        if (path) {
+                *ret_fd = openat(root_fd, path + 1, O_PATH | O_CLOEXEC);
+                return *ret_fd >= 0 ? 0
+                                    : check_make(check, name, CHECK_FAILED,
+                                                 "correct it in " BANGER_CONF, "%s: %s", path,
+                                                 strerrordesc_np(errno));
+        }
         for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
-                _cleanup_free_ char *path = string_format("%s/%s", directories[i], name);
-                int fd = path ? openat(root_fd, path + 1, O_PATH | O_CLOEXEC) : -1;
-
+                path = string_format("%s/%s", directories[i], name);
+                *ret_path = path;
                 if (!path)
                         return -ENOMEM;
-                if (fd >= 0) {
-                        *ret_path = steal_ptr(path);
-                        return fd;
-                }
+                *ret_fd = openat(root_fd, path + 1, O_PATH | O_CLOEXEC);
+                if (*ret_fd >= 0)
+                        return 0;
+                free(path);
         }
-        return -ENOENT;
+        *ret_path = NULL;
+        return check_make(check, name, CHECK_FAILED, firecracker_remedy,
+                          "not found in /usr/local/bin or /usr/bin");
 }
 
 /* The helper refuses programs that others than root may change, and so do we. */
@@ -205,15 +235,15 @@ int probe_parse_version(const char *text, unsigned *ret_major, unsigned *ret_min
 
 int probe_firecracker(int root_fd, SystemCheck *ret) {
         _cleanup_free_ char *path = NULL;
-        _cleanup_close_ int fd = find_program(root_fd, "firecracker", &path);
+        _cleanup_close_ int fd = -1;
         const char *untrusted;
         char text[256];
         unsigned major, minor;
         int r;
 
+        r = find_program(root_fd, "firecracker", &path, &fd, ret);
         if (fd < 0)
-                return check_make(ret, "firecracker", CHECK_FAILED, firecracker_remedy,
-                                  "not found in /usr/local/bin or /usr/bin");
+                return r;
         untrusted = why_untrusted(fd);
         if (untrusted)
                 return check_make(ret, "firecracker", CHECK_FAILED, firecracker_remedy, "%s %s",
@@ -234,12 +264,14 @@ int probe_firecracker(int root_fd, SystemCheck *ret) {
 
 int probe_jailer(int root_fd, SystemCheck *ret) {
         _cleanup_free_ char *path = NULL;
-        _cleanup_close_ int fd = find_program(root_fd, "jailer", &path);
-        const char *untrusted = fd < 0 ? NULL : why_untrusted(fd);
+        _cleanup_close_ int fd = -1;
+        const char *untrusted;
+        int r;
 
+        r = find_program(root_fd, "jailer", &path, &fd, ret);
         if (fd < 0)
-                return check_make(ret, "jailer", CHECK_FAILED, firecracker_remedy,
-                                  "not found in /usr/local/bin or /usr/bin");
+                return r;
+        untrusted = why_untrusted(fd);
         if (untrusted)
                 return check_make(ret, "jailer", CHECK_FAILED, firecracker_remedy, "%s %s", path,
                                   untrusted);

@@ -92,7 +92,10 @@ int source_open(const char *path, Source *ret, Error *reterr) {
                                             : open(path, O_RDONLY | O_CLOEXEC);
         if (source.fd < 0 || fstat(source.fd, &st) < 0) {
                 r = error_set_errno(reterr, errno, "cannot open %s", path);
-                return error_set_object(reterr, r, path);
+                (void) error_set_object(reterr, r, path);
+                return error_set_hint(reterr, r,
+                                      "give an ext4 file, a tar or a directory that you may read, "
+                                      "or - for standard input");
         }
         if (S_ISDIR(st.st_mode)) {
                 source.fd = close_fd(source.fd);

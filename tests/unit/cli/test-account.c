@@ -125,6 +125,22 @@ static void firecracker_is_run_for_its_version(void **state) {
         assert_firecracker(root, CHECK_FAILED, "says no version");
 }
 
+static void the_firecracker_of_the_settings_is_the_one(void **state) {
+        TempRoot *root = *state;
+
+        if (geteuid() != 0)
+                skip();
+        plant_program(root, "firecracker", "Firecracker v1.8.0", 0755);
+        temp_root_mkdir(root, "/etc/banger");
+        temp_root_write(root, BANGER_CONF, "[firecracker]\npath = /usr/bin/mine/firecracker\n");
+        assert_firecracker(root, CHECK_FAILED, "/usr/bin/mine/firecracker: No such file");
+        temp_root_mkdir(root, "/usr/bin/mine");
+        plant_program(root, "mine/firecracker", "Firecracker v1.9.1", 0755);
+        assert_firecracker(root, CHECK_OK, "/usr/bin/mine/firecracker: Firecracker v1.9.1");
+        temp_root_write(root, BANGER_CONF, "[firecracker]\njailer = /opt/jailer\n");
+        assert_firecracker(root, CHECK_OK, "/usr/bin/firecracker: Firecracker v1.8.0");
+}
+
 static void a_program_that_others_may_change_is_not_run(void **state) {
         TempRoot *root = *state;
         _cleanup_free_ char *command = string_format("$(touch %s/ran)", root->path);
@@ -157,6 +173,8 @@ int main(void) {
                 cmocka_unit_test(a_taken_range_is_named),
                 cmocka_unit_test(a_user_who_is_not_there_is_not_found),
                 cmocka_unit_test(firecracker_version_is_parsed),
+                cmocka_unit_test_setup_teardown(the_firecracker_of_the_settings_is_the_one,
+                                                temp_root_setup, temp_root_teardown),
                 cmocka_unit_test_setup_teardown(firecracker_is_run_for_its_version, temp_root_setup,
                                                 temp_root_teardown),
                 cmocka_unit_test_setup_teardown(a_program_that_others_may_change_is_not_run,
