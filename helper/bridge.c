@@ -178,6 +178,36 @@ static int set_bridge_up(Netlink *netlink, const Host *host, const Config *setti
         return r;
 }
 
+/* Bridges that had another name in earlier settings; one with guests stays, and is an error. */
+static int remove_renamed(Netlink *netlink, const Host *host, Error *reterr) {
+        _cleanup_(links_cleanup) LinkState *links = NULL;
+        size_t n_links = 0;
+        int r;
+
+        r = netlink_list(netlink, &links, &n_links, reterr);
+        for (size_t i = 0; r >= 0 && i < n_links; i++) {
+                char port[IFNAMSIZ] = "";
+                size_t n = 0;
+
+                if (!string_equal(links[i].kind, "bridge") ||
+                    !string_equal(links[i].alias, SHARED_ALIAS) ||
+                    string_equal(links[i].name, host->paths->bridge))
+                        continue;
+                r = count_ports(netlink, host, links[i].index, &n, port, reterr);
+                if (r < 0)
+                        return r;
+                if (n == 0) {
+                        r = netlink_delete(netlink, links[i].index, reterr);
+                        continue;
+                }
+                r = error_set(reterr, ERROR_BUSY, EBUSY,
+                              "the bridge %s of earlier settings is in use by %s", links[i].name,
+                              port);
+                return error_set_hint(reterr, r, "stop the VMs that run");
+        }
+        return r;
+}
+
 int bridge_ensure(const Host *host, const Config *settings, Error *reterr) {
         _cleanup_(netlink_cleanup) Netlink *netlink = NULL;
         LinkState bridge = {};
@@ -187,7 +217,10 @@ int bridge_ensure(const Host *host, const Config *settings, Error *reterr) {
         r = netlink_open(&netlink, reterr);
         if (r < 0)
                 return r;
-        r = ensure_link(netlink, host, host->paths->bridge, "bridge", &bridge, &made, reterr);
+        r = remove_renamed(netlink, host, reterr);
+        if (r >= 0)
+                r = ensure_link(netlink, host, host->paths->bridge, "bridge", &bridge, &made,
+                                reterr);
         if (r >= 0)
                 r = set_bridge_up(netlink, host, settings, &bridge, reterr);
         if (r < 0 && made) {
@@ -260,6 +293,8 @@ int bridge_remove(const Host *host, Error *reterr) {
         r = netlink_open(&netlink, reterr);
         if (r >= 0)
                 r = check_unused(netlink, host, reterr);
+        if (r >= 0)
+                r = remove_renamed(netlink, host, reterr);
         if (r < 0)
                 return r;
         r = remove_ours(netlink, host, host->paths->bridge, "bridge", reterr);

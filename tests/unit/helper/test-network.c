@@ -210,6 +210,35 @@ static void an_address_of_earlier_settings_is_replaced(void **state) {
                          1);
 }
 
+static void a_bridge_of_another_name_in_earlier_settings_goes(void **state) {
+        Network *network = need(state);
+
+        ensure(network);
+        network->paths.bridge = "br-second";
+        ensure(network);
+        assert_false(is_there(network, "br-banger"));
+        assert_int_equal(find(network, "bgr-carrier").master, find(network, "br-second").index);
+        network->paths.bridge = "br-third";
+        succeeds(network, bridge_remove(&network->host, &network->fixture->error));
+        assert_false(is_there(network, "br-second"));
+        assert_false(is_there(network, "bgr-carrier"));
+}
+
+static void a_bridge_of_earlier_settings_with_guests_stays_and_is_said(void **state) {
+        Network *network = need(state);
+        Error *error = &network->fixture->error;
+
+        ensure_tap(network);
+        network->paths.bridge = "br-second";
+        assert_int_equal(bridge_ensure(&network->host, &config_default, error), -EBUSY);
+        assert_non_null(strstr(error->message, "br-banger of earlier settings is in use by bgr-01"));
+        assert_false(is_there(network, "br-second"));
+        error_clear(error);
+        assert_int_equal(bridge_remove(&network->host, error), -EBUSY);
+        assert_true(is_there(network, "br-banger"));
+        assert_true(is_there(network, "bgr-carrier"));
+}
+
 static void a_network_that_the_host_has_elsewhere_is_refused_and_nothing_stays(void **state) {
         Network *network = need(state);
         LinkAddress taken = {.address = 0xac1e0009, .prefix = 16};
@@ -437,6 +466,8 @@ int main(void) {
                 TEST(ipv6_is_off_on_all_our_links),
                 TEST(ensuring_the_bridge_again_changes_nothing),
                 TEST(a_bridge_that_was_left_half_made_is_finished),
+                TEST(a_bridge_of_another_name_in_earlier_settings_goes),
+                TEST(a_bridge_of_earlier_settings_with_guests_stays_and_is_said),
                 TEST(an_address_of_earlier_settings_is_replaced),
                 TEST(a_network_that_the_host_has_elsewhere_is_refused_and_nothing_stays),
                 TEST(a_link_of_that_name_which_is_not_ours_is_refused_and_left_alone),
