@@ -188,10 +188,12 @@ int firecracker_configure(Firecracker *firecracker, const FirecrackerConfig *con
                                     "\", \"initrd_path\": \"" JAIL_INITRD
                                     "\", \"boot_args\": \"" BOOT_ARGS "\"}",
                                     deadline_usec, reterr);
+        /* Writeback: what a guest has synced is on the host's disk. The default drops flushes. */
         if (r >= 0)
                 r = firecracker_put(firecracker, "/drives/root",
                                     "{\"drive_id\": \"root\", \"path_on_host\": \"" JAIL_ROOT_DRIVE
-                                    "\", \"is_root_device\": false, \"is_read_only\": false}",
+                                    "\", \"is_root_device\": false, \"is_read_only\": false, "
+                                    "\"cache_type\": \"Writeback\"}",
                                     deadline_usec, reterr);
         if (r >= 0 && config->modules)
                 r = firecracker_put(firecracker, "/drives/modules",
@@ -202,7 +204,8 @@ int firecracker_configure(Firecracker *firecracker, const FirecrackerConfig *con
         if (r >= 0 && config->work)
                 r = firecracker_put(firecracker, "/drives/work",
                                     "{\"drive_id\": \"work\", \"path_on_host\": \"" JAIL_WORK_DRIVE
-                                    "\", \"is_root_device\": false, \"is_read_only\": false}",
+                                    "\", \"is_root_device\": false, \"is_read_only\": false, "
+                                    "\"cache_type\": \"Writeback\"}",
                                     deadline_usec, reterr);
         if (r >= 0)
                 r = put_text(firecracker, "/network-interfaces/eth0",

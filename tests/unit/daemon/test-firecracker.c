@@ -195,6 +195,7 @@ static void a_vm_is_configured_and_booted_over_one_connection(void **state) {
         assert_int_equal(vmm->n_connections, 1);
         assert_non_null(strstr(vmm->seen, "{\"vcpu_count\": 2, \"mem_size_mib\": 256}"));
         assert_non_null(strstr(vmm->seen, "\"kernel_image_path\": \"/vmlinux\""));
+        assert_non_null(strstr(vmm->seen, "\"is_read_only\": false, \"cache_type\": \"Writeback\""));
         assert_non_null(strstr(vmm->seen, "PUT /drives/modules "));
         assert_non_null(strstr(vmm->seen, "\"guest_mac\": \"02:01:23:45:67:89\""));
         assert_non_null(strstr(vmm->seen, "\"guest_cid\": 1001"));
@@ -239,6 +240,7 @@ static void the_work_disk_comes_after_the_modules(void **state) {
         assert_true(modules && work && modules < work);
         assert_non_null(strstr(work, "\"/work.img\""));
         assert_non_null(strstr(work, "\"is_read_only\": false"));
+        assert_non_null(strstr(work, "\"cache_type\": \"Writeback\""));
 }
 
 static void versions_from_1_8_on_will_do(_unused_ void **state) {
