@@ -109,8 +109,10 @@ int firewall_plan_make(const RootNetwork *network, const Config *settings, Firew
         memcpy(plan.bridge, settings->bridge, sizeof(plan.bridge));
         plan.guests = calloc(network->guests.n_items + 1, sizeof(*plan.guests));
         plan.forwards = calloc(network->forwards.n_items + 1, sizeof(*plan.forwards));
-        if (!plan.guests || !plan.forwards)
-                r = error_set_errno(reterr, ENOMEM, "cannot plan the network");
+        if (!plan.guests || !plan.forwards) {
+                firewall_plan_clear(&plan);
+                return error_set_errno(reterr, ENOMEM, "cannot plan the network");
+        }
         for (size_t i = 0; r >= 0 && i < network->guests.n_items; i++)
                 r = add_guest(&guests[i], settings, &plan, reterr);
         for (size_t i = 0; r >= 0 && i < network->forwards.n_items; i++)

@@ -70,7 +70,7 @@ int nftables_run(Nftables *nftables, const char *commands, Error *reterr) {
 
 int nftables_list(Nftables *nftables, const char *what, char **ret, Error *reterr) {
         _cleanup_free_ char *command = string_format("list %s", what);
-        const char *output = NULL;
+        const char *output = "";
         char *copy;
         int r;
 
