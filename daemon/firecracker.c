@@ -19,7 +19,7 @@
 /* quiet, loglevel=1, cryptomgr.notests and i8042.*: measured, a third of the boot (doc). reboot=k:
  * a reboot ends the VMM. There is nothing secret in it: every user of the guest can read it. */
 #define BOOT_ARGS                                                                                  \
-        "console=ttyS0 reboot=k panic=1 quiet loglevel=1 cryptomgr.notests i8042.noaux "           \
+        "console=ttyS0 reboot=k panic=-1 quiet loglevel=1 cryptomgr.notests i8042.noaux "           \
         "i8042.nomux i8042.dumbkbd"
 
 struct Firecracker {
