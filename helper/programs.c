@@ -61,8 +61,8 @@ static int real_path(int fd, char ret[static PROGRAM_PATH_MAX]) {
         return 0;
 }
 
-/* systemd finds the program by its path once more: nobody else may have another in its place by then.
- * From the top, so that what has been looked at cannot be replaced. */
+/* systemd finds the program by its path once more: nobody else may have another in its place by
+ * then. From the top, so that what has been looked at cannot be replaced. */
 static int check_directories(const char *path, uid_t uid, Error *reterr) {
         for (const char *end = path; end; end = strchr(end + 1, '/')) {
                 char directory[PROGRAM_PATH_MAX];

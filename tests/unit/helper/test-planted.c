@@ -1,6 +1,6 @@
 /* At every component of every path that the helper works on: links, FIFOs, devices, sockets,
- * directories and files in each other's place; also swapped while it works. It says no, or takes what
- * is planted away; what is outside stays as it was. */
+ * directories and files in each other's place; also swapped while it works. It says no, or takes
+ * what is planted away; what is outside stays as it was. */
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -171,7 +171,7 @@ static void a_directory_of_somebody_else_makes_a_program_unfit(void **state) {
         assert_int_equal(find(found), -EPERM);
         assert_int_equal(found->fixture->error.kind, ERROR_NOT_PERMITTED);
         assert_part(found->fixture->error.message, "/directory belongs to uid 4242");
-        assert_part(found->fixture->error.hint, "install Firecracker's release into /usr/local/bin");
+        assert_part(found->fixture->error.hint, "install Firecracker's release into ");
 }
 
 /* /tmp is one: only its own user can take a file out of there. */
