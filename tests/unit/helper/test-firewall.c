@@ -129,8 +129,10 @@ static uint16_t sum_of_icmp6(const unsigned char *header, const unsigned char *m
 
 /* A datagram or an ICMPv6 message after the head; from fe80::1 to ff02::1. */
 static void frame_ipv6(Frame *frame, unsigned next, const void *message, size_t size) {
-        unsigned char header[40] = {0x60, 0, 0, 0, 0, (unsigned char) size, (unsigned char) next, 255};
+        unsigned char header[40] = {0x60, [7] = 255};
 
+        header[5] = (unsigned char) size;
+        header[6] = (unsigned char) next;
         header[8] = 0xfe;
         header[9] = 0x80;
         header[23] = 1;
