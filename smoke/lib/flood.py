@@ -137,7 +137,8 @@ def run_cases():
 
 def hold(n_connections, path):
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    waiting = {connection.fileno(): connection for connection in (connect() for _ in range(n_connections))}
+    connections = [connect() for _ in range(n_connections)]
+    waiting = {connection.fileno(): connection for connection in connections}
     poller = select.poll()
     for descriptor in waiting:
         poller.register(descriptor, select.POLLIN)
