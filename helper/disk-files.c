@@ -38,7 +38,7 @@ static int check_file(int fd, uid_t owner, uint64_t *ret_n_sectors, Error *reter
  * may have it open for writing. From then on it is root's: what the kernel reads back from it, the
  * kernel has written. (A made-up table of changes stops the kernel: dm-exception-store.h.) Root's
  * group says that it has been looked at, lest one of a call that was cut short be trusted. */
-static int adopt_changes(int fd, uid_t owner, Error *reterr) {
+static int adopt_changes(int fd, uid_t earlier, Error *reterr) {
         struct stat st;
         int r = 0;
 
@@ -52,7 +52,8 @@ static int adopt_changes(int fd, uid_t owner, Error *reterr) {
         if (r >= 0 && fchown(fd, 0, 0) < 0)
                 r = error_set_errno(reterr, errno, "cannot take it over");
         (void) fcntl(fd, F_SETLEASE, F_UNLCK);
-        if (r < 0 && fchown(fd, owner, (gid_t) -1) < 0)
+        /* To whom it belonged: one of root's is not to become the owner's by it. */
+        if (r < 0 && fchown(fd, earlier, (gid_t) -1) < 0)
                 return error_set_errno(reterr, errno, "cannot give it back");
         return r;
 }
@@ -89,7 +90,7 @@ static int open_changes(const Host *host, const char *path, uid_t owner, int *re
                 return error_set_errno(reterr, errno, "cannot look at %s", path);
         r = check_file(first_fd, first.st_uid == 0 ? 0 : owner, &n_sectors, reterr);
         if (r >= 0 && (first.st_uid != 0 || first.st_gid != 0))
-                r = adopt_changes(first_fd, owner, reterr);
+                r = adopt_changes(first_fd, first.st_uid, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot use %s", path);
         r = open_file(host, path, O_RDWR, 0, &fd, &n_sectors, reterr);

@@ -10,6 +10,7 @@
 #include "common/api-guest.h"
 #include "common/api-root.h"
 #include "common/strings.h"
+#include "helper/directory.h"
 #include "helper/jail.h"
 
 #define KERNEL_MODE 0444
@@ -191,6 +192,41 @@ static int fill_jail(const Host *host, int jail_fd, const JailPlan *plan, int *r
         return make_listener(run_fd, plan, ret_listener, reterr);
 }
 
+static bool belongs_to(int jails_fd, const char *vm, const char *inside, uid_t uid) {
+        _cleanup_close_ int fd = -1;
+        struct stat st;
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", vm, inside);
+        fd = host_open_below(jails_fd, path, O_PATH | O_NOFOLLOW);
+        return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == uid;
+}
+
+/* A slot is one VM's: the VMM of another could enter the jail. Of a jail the nodes are the VM's,
+ * and all of it once the jailer has run. */
+static int refuse_taken(int parent_fd, const JailPlan *plan, Error *reterr) {
+        _cleanup_(directory_cleanup) DIR *directory = NULL;
+        int fd = host_open_below(parent_fd, ".", O_RDONLY | O_DIRECTORY);
+        const struct dirent *entry;
+
+        directory = fd < 0 ? NULL : fdopendir(fd);
+        if (!directory) {
+                int r = error_set_errno(reterr, fd < 0 ? -fd : errno, "cannot read the jails");
+
+                close_fd(fd);
+                return r;
+        }
+        for (errno = 0; (entry = readdir(directory)); errno = 0)
+                if (!string_equal(entry->d_name, plan->vm.text) && vm_id_valid(entry->d_name) &&
+                    (belongs_to(parent_fd, entry->d_name, "root", plan->uid) ||
+                     belongs_to(parent_fd, entry->d_name, "root" JAIL_ROOT_DRIVE, plan->uid)))
+                        return error_set(reterr, ERROR_BUSY, EBUSY,
+                                         "cannot make the jail of vm %s: "
+                                         "its slot is taken by vm %s",
+                                         plan->vm.text, entry->d_name);
+        return errno == 0 ? 0 : error_set_errno(reterr, errno, "cannot read the jails");
+}
+
 int jail_make(const Host *host, const JailPlan *plan, int *ret_listener, Error *reterr) {
         _cleanup_close_ int jails_fd = -1, parent_fd = -1, jail_fd = -1;
         int r;
@@ -199,8 +235,9 @@ int jail_make(const Host *host, const JailPlan *plan, int *ret_listener, Error *
         if (jails_fd < 0)
                 return error_set_errno(reterr, -jails_fd, "cannot open the jails' directory");
         parent_fd = make_directory(jails_fd, "firecracker", reterr);
-        if (parent_fd < 0)
-                return parent_fd;
+        r = parent_fd < 0 ? parent_fd : refuse_taken(parent_fd, plan, reterr);
+        if (r < 0)
+                return r;
         /* It must be new: in one that was used, names are the VM's to choose. */
         if (mkdirat(parent_fd, plan->vm.text, 0700) < 0)
                 return error_set_errno(reterr, errno, "cannot make the jail of vm %s",

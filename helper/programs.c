@@ -61,10 +61,41 @@ static int real_path(int fd, char ret[static PROGRAM_PATH_MAX]) {
         return 0;
 }
 
+/* systemd finds the program by its path once more: nobody else may have another in its place by
+ * then. From the top, so that what has been looked at cannot be replaced. */
+static int check_directories(const char *path, uid_t uid, Error *reterr) {
+        for (const char *end = path; end; end = strchr(end + 1, '/')) {
+                char directory[PROGRAM_PATH_MAX];
+                struct stat st;
+                int r;
+
+                (void) snprintf(directory, sizeof(directory), "%.*s",
+                                end == path ? 1 : (int) (end - path), path);
+                if (lstat(directory, &st) < 0)
+                        return error_set_errno(reterr, errno, "cannot look at %s", directory);
+                if (!S_ISDIR(st.st_mode) || (st.st_uid != uid && st.st_uid != 0)) {
+                        r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                      "%s cannot be trusted: %s belongs to uid %u", path, directory,
+                                      st.st_uid);
+                        return error_set_hint(reterr, r, "install Firecracker's release into %s",
+                                              directories[0]);
+                }
+                /* Where it is sticky nobody can take away what is not his. */
+                if (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX)) {
+                        r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                      "%s cannot be trusted: %s is writable by others", path,
+                                      directory);
+                        return error_set_hint(reterr, r, "run: sudo chmod go-w %s", directory);
+                }
+        }
+        return 0;
+}
+
 /* -ENOENT without reterr when there is no such file. */
 static int try_program(const char *path, uid_t uid, char ret[static PROGRAM_PATH_MAX],
                        Error *reterr) {
         _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+        char real[PROGRAM_PATH_MAX];
         int r;
 
         if (fd < 0)
@@ -73,8 +104,13 @@ static int try_program(const char *path, uid_t uid, char ret[static PROGRAM_PATH
         r = check_program(fd, path, uid, reterr);
         if (r < 0)
                 return r;
-        r = real_path(fd, ret);
-        return r < 0 ? error_set_errno(reterr, -r, "cannot tell where %s is", path) : 0;
+        r = real_path(fd, real);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot tell where %s is", path);
+        r = check_directories(real, uid, reterr);
+        if (r >= 0)
+                memcpy(ret, real, sizeof(real));
+        return r;
 }
 
 static int find_program(const char *name, const char *configured, uid_t uid,

@@ -87,6 +87,22 @@ static int find_bridge(Netlink *netlink, const Host *host, LinkState *ret, Error
                          host->paths->bridge);
 }
 
+/* A slot is one VM's: with its uid another VM's VMM could open this tap and enter this jail. */
+static int refuse_taken(Netlink *netlink, const char *name, const char *alias, uid_t owner,
+                        Error *reterr) {
+        _cleanup_free_ LinkState *links = NULL;
+        size_t n_links = 0;
+        int r;
+
+        r = netlink_list(netlink, &links, &n_links, reterr);
+        for (size_t i = 0; r >= 0 && i < n_links; i++)
+                if (links[i].tap && links[i].owner == owner && !string_equal(links[i].name, name) &&
+                    !string_equal(links[i].alias, alias))
+                        r = error_set(reterr, ERROR_BUSY, EBUSY,
+                                      "its slot is taken by the tap %s", links[i].name);
+        return r;
+}
+
 int tap_ensure(const Host *host, const VmId *vm, uid_t owner, bool isolated, Error *reterr) {
         _cleanup_(netlink_cleanup) Netlink *netlink = NULL;
         char alias[sizeof("banger:") + VM_ID_LENGTH];
@@ -99,6 +115,8 @@ int tap_ensure(const Host *host, const VmId *vm, uid_t owner, bool isolated, Err
         r = netlink_open(&netlink, reterr);
         if (r >= 0)
                 r = find_bridge(netlink, host, &bridge, reterr);
+        if (r >= 0)
+                r = refuse_taken(netlink, names.tap, alias, owner, reterr);
         if (r >= 0)
                 r = ensure_made(netlink, host, names.tap, owner, &tap, reterr);
         if (r < 0)

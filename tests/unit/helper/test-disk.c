@@ -247,7 +247,27 @@ static void changes_that_nobody_has_looked_at_yet_are_looked_at(void **state) {
         write_to_cow(fixture);
         assert_int_equal(open_files(fixture, OWNER), -EPERM);
         assert_message(fixture, "cannot use " COW_NAME ": it has a content of its own");
-        assert_int_equal(look_at_cow(fixture).st_uid, OWNER);
+}
+
+/* Where the owner may give any file a second name (fs.protected_hardlinks = 0), one is left with the
+ * old password file when that has been replaced. */
+static void a_file_of_roots_is_never_given_away(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+        int writer;
+
+        make_files_of_owner(fixture);
+        fixture_path(fixture, COW, path, sizeof(path));
+        assert_int_equal(chown(path, 0, 42), 0);
+        assert_int_equal(chmod(path, 0640), 0);
+        write_to_cow(fixture);
+        assert_int_equal(open_files(fixture, OWNER), -EPERM);
+        assert_int_equal(look_at_cow(fixture).st_uid, 0);
+        error_clear(&fixture->error);
+        writer = open_cow(fixture, O_WRONLY);
+        assert_int_equal(open_files(fixture, OWNER), -EBUSY);
+        assert_int_equal(look_at_cow(fixture).st_uid, 0);
+        close_fd(writer);
 }
 
 static void changes_of_a_third_user_are_refused_and_stay_his(void **state) {
@@ -587,6 +607,7 @@ int main(void) {
                 TEST(empty_changes_become_roots_and_are_taken_from_then_on),
                 TEST(changes_of_a_third_user_are_refused_and_stay_his),
                 TEST(changes_that_nobody_has_looked_at_yet_are_looked_at),
+                TEST(a_file_of_roots_is_never_given_away),
                 TEST(a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user),
                 TEST(a_loop_for_changes_can_be_written),
                 TEST(clearing_unbinds_the_loops_of_that_vm_only),

@@ -114,13 +114,115 @@ static void a_vlan_tag_hides_nothing(void **state) {
         }
 }
 
+/* IPv6's pseudo header counts as well: RFC 8200, section 8.1. */
+static uint16_t sum_of_icmp6(const unsigned char *header, const unsigned char *message,
+                             size_t size) {
+        unsigned char bytes[40 + 64] = {};
+
+        assert_true(size <= 64);
+        memcpy(bytes, header + 8, 32);
+        bytes[35] = (unsigned char) size;
+        bytes[39] = 58;
+        memcpy(bytes + 40, message, size);
+        return frame_sum(bytes, 40 + size);
+}
+
+/* A datagram or an ICMPv6 message after the head; from fe80::1 to ff02::1. */
+static void frame_ipv6(Frame *frame, unsigned next, const void *message, size_t size) {
+        unsigned char header[40] = {0x60, [7] = 255};
+
+        header[5] = (unsigned char) size;
+        header[6] = (unsigned char) next;
+        header[8] = 0xfe;
+        header[9] = 0x80;
+        header[23] = 1;
+        header[24] = 0xff;
+        header[25] = 2;
+        header[39] = 1;
+        frame_put(frame, header, sizeof(header));
+        frame_put(frame, message, size);
+}
+
+typedef struct Icmp6 {
+        const char *what;
+        unsigned char bytes[56];
+        size_t size;
+} Icmp6;
+
+/* RFC 4861: 4.2 with the option of 4.6.2, a prefix that is on-link and for addresses; 4.1, 4.3, 4.4
+ * and 4.5. */
+static const Icmp6 icmp6[] = {
+        {"router advertisement",
+         {134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 64, 0xc0, 0, 0, 7, 8, 0, 0, 7, 8,
+          0, 0, 0, 0, 0x20, 1, 0xd, 0xb8},
+         48},
+        {"router solicitation", {133}, 8},
+        {"neighbour solicitation", {135, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0x80, [23] = 1}, 24},
+        {"neighbour advertisement", {136, 0, 0, 0, 0x60, 0, 0, 0, 0xfe, 0x80, [23] = 1}, 24},
+        {"redirect", {137, [8] = 0xfe, 0x80, [23] = 1}, 40},
+        {"echo request", {128}, 8},
+};
+
+static void frame_icmp6(Frame *frame, const char *to, const Icmp6 *from) {
+        unsigned char message[56];
+
+        memcpy(message, from->bytes, sizeof(message));
+        frame_head(frame, to, FIRST_MAC, ETHERTYPE_IPV6);
+        frame_ipv6(frame, 58, message, from->size);
+        /* Valid, or it would be dropped for that. */
+        memcpy(frame->bytes + 14 + 40 + 2,
+               &(uint16_t) {sum_of_icmp6(frame->bytes + 14, message, from->size)}, 2);
+}
+
+static void mac_of(const char *link, char ret[static 18]);
+
+static void ipv6_and_router_advertisements_are_dropped(void **state) {
+        /* From port 547, as a DHCPv6 server says it. */
+        static const unsigned char dhcp6[] = {2, 0x23, 2, 0x22, 0, 12, 0, 0, 7, 1, 2, 3};
+        Lab *lab = lab_need(state);
+        Frame frame = {};
+        char mac[18];
+
+        mac_of("br-banger", mac);
+        for (int isolated = 0; isolated < 2; isolated++) {
+                const char *const to[] = {"33:33:00:00:00:01", BROADCAST, mac};
+
+                lab->settings.isolated = isolated;
+                lab_set(lab, 2, 0);
+                for (size_t k = 0; k < ELEMENTSOF(to); k++) {
+                        for (size_t i = 0; i < ELEMENTSOF(icmp6); i++) {
+                                frame_icmp6(&frame, to[k], &icmp6[i]);
+                                if (passes(lab, &frame))
+                                        fail_msg("%s to %s", icmp6[i].what, to[k]);
+                        }
+                        frame_head(&frame, to[k], FIRST_MAC, ETHERTYPE_IPV6);
+                        frame_ipv6(&frame, IPPROTO_UDP, dhcp6, sizeof(dhcp6));
+                        assert_false(passes(lab, &frame));
+                }
+        }
+        lab_run("! ip -6 address show dev br-banger | grep -q inet6");
+        lab_run("! ip -6 route show | grep -q 2001:db8");
+}
+
 static void what_a_dhcp_server_says_is_dropped(void **state) {
+        static const char *const to[] = {BROADCAST, SECOND_MAC};
+        static const char *const addresses[] = {"255.255.255.255", SECOND_ADDRESS, HOST_ADDRESS};
         Lab *lab = lab_need(state);
         Frame frame = {};
 
         lab_set(lab, 2, 0);
+        for (size_t i = 0; i < ELEMENTSOF(to); i++)
+                for (size_t k = 0; k < ELEMENTSOF(addresses); k++) {
+                        frame_head(&frame, to[i], FIRST_MAC, ETHERTYPE_IP);
+                        frame_datagram(&frame, FIRST_ADDRESS, 67, addresses[k], 68, "offer");
+                        assert_false(passes(lab, &frame));
+                }
+        /* In the name of the host, and of whoever has no address yet. */
         frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
-        frame_datagram(&frame, FIRST_ADDRESS, 67, "255.255.255.255", 68, "offer");
+        frame_datagram(&frame, HOST_ADDRESS, 67, "255.255.255.255", 68, "offer");
+        assert_false(passes(lab, &frame));
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, "0.0.0.0", 68, "255.255.255.255", 67, "discover");
         assert_false(passes(lab, &frame));
 }
 
@@ -181,6 +283,57 @@ static void a_guest_does_not_reach_another_by_the_bridge(void **state) {
         lab_set(lab, 2, 0);
         lab_send_frame(from, &frame);
         (void) lab_saw_before(to, &frame, &frame);
+}
+
+/* Does this frame of the first guest's arrive at the second? */
+static bool arrives(Lab *lab, const Frame *frame) {
+        _cleanup_close_ int from = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int to = lab_packets(lab, lab->second_ns, "eth0");
+        _cleanup_close_ int bridge = lab_packets(lab, lab->host_ns, "br-banger");
+        Frame passed = {}, last = {};
+
+        frame_head(&passed, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&passed, FIRST_ADDRESS, 1, "172.30.0.255", 9, "passed");
+        frame_head(&last, SECOND_MAC, "02:00:00:00:00:01", ETHERTYPE_IP);
+        frame_datagram(&last, HOST_ADDRESS, 1, SECOND_ADDRESS, 80, "last");
+        lab_send_frame(from, frame);
+        lab_send_frame(from, &passed);
+        (void) lab_saw_before(bridge, &passed, &passed);
+        lab_send_frame(bridge, &last);
+        return lab_saw_before(to, frame, &last);
+}
+
+/* What it may say to all, what it may not, and to whom; where guests may talk, and where not. */
+static void of_a_guest_only_what_is_its_own_arrives_at_another_that_may_hear_it(void **state) {
+        static const char *const to[] = {BROADCAST, SECOND_MAC, "33:33:00:00:00:01"};
+        Lab *lab = lab_need(state);
+        Frame frame = {};
+
+        lab_run("for i in " FIRST " " SECOND
+                "; do ip link set bgr-$i type bridge_slave isolated off; done");
+        for (int isolated = 0; isolated < 2; isolated++) {
+                lab->settings.isolated = isolated;
+                lab_set(lab, 2, 0);
+                for (size_t i = 0; i < ELEMENTSOF(to); i++) {
+                        frame_head(&frame, to[i], FIRST_MAC, ETHERTYPE_IP);
+                        frame_datagram(&frame, FIRST_ADDRESS, 1, SECOND_ADDRESS, 80, "own");
+                        assert_int_equal(arrives(lab, &frame), !isolated);
+                        frame_head(&frame, to[i], FIRST_MAC, ETHERTYPE_ARP);
+                        frame_arp(&frame, 1, FIRST_MAC, FIRST_ADDRESS, SECOND_ADDRESS);
+                        assert_int_equal(arrives(lab, &frame), !isolated);
+                        frame_head(&frame, to[i], FIRST_MAC, ETHERTYPE_ARP);
+                        frame_arp(&frame, 2, FIRST_MAC, HOST_ADDRESS, SECOND_ADDRESS);
+                        assert_false(arrives(lab, &frame));
+                        frame_head(&frame, to[i], FIRST_MAC, ETHERTYPE_IP);
+                        frame_datagram(&frame, HOST_ADDRESS, 53, SECOND_ADDRESS, 80, "answer");
+                        assert_false(arrives(lab, &frame));
+                        frame_head(&frame, to[i], FIRST_MAC, ETHERTYPE_IP);
+                        frame_datagram(&frame, FIRST_ADDRESS, 67, "255.255.255.255", 68, "offer");
+                        assert_false(arrives(lab, &frame));
+                        frame_icmp6(&frame, to[i], &icmp6[0]);
+                        assert_false(arrives(lab, &frame));
+                }
+        }
 }
 
 /* ---- the host ---- */
@@ -563,9 +716,11 @@ int main(void) {
                 TEST(other_protocols_are_dropped),
                 TEST(a_vlan_tag_hides_nothing),
                 TEST(what_a_dhcp_server_says_is_dropped),
+                TEST(ipv6_and_router_advertisements_are_dropped),
                 TEST(a_tap_that_is_not_among_the_guests_is_mute),
                 TEST(before_any_guest_is_set_all_taps_are_mute),
                 TEST(a_guest_does_not_reach_another_by_the_bridge),
+                TEST(of_a_guest_only_what_is_its_own_arrives_at_another_that_may_hear_it),
                 TEST(the_hosts_services_are_out_of_reach),
                 TEST(a_guest_reaches_no_forward_of_the_host),
                 TEST(a_resolver_of_the_host_alone_is_out_of_reach),

@@ -237,6 +237,43 @@ static void what_is_no_file_is_refused_as_a_kernel(void **state) {
         assert_refused(jailed, -EPERM, "is not a regular file");
 }
 
+static void give_node(const Fixture *fixture, uid_t uid) {
+        char path[256];
+
+        fixture_path(fixture, JAIL "/root/root.img", path, sizeof(path));
+        assert_int_equal(chown(path, uid, uid), 0);
+}
+
+/* Before the jailer has run the nodes are the VM's, and after it all of it. */
+static void a_slot_that_another_vms_jail_has_is_refused(void **state) {
+        static const char *const given[] = {"/root", "/root/root.img"};
+        Jailed *jailed = *state;
+        const Fixture *fixture = jailed->fixture;
+
+        if (!may_make_nodes(fixture))
+                skip();
+        jailed->plan.uid = 60579;
+        assert_int_equal(make(jailed), 0);
+        jailed->listener = close_fd(jailed->listener);
+        assert_int_equal(vm_id_parse("9876543210", &jailed->plan.vm), 0);
+        give_node(fixture, 0);
+        for (size_t i = 0; i < ELEMENTSOF(given); i++) {
+                char path[256], full[256];
+
+                (void) snprintf(path, sizeof(path), JAIL "%s", given[i]);
+                fixture_path(fixture, path, full, sizeof(full));
+                assert_int_equal(chown(full, 60579, 60579), 0);
+                assert_int_equal(make(jailed), -EBUSY);
+                assert_int_equal(jailed->fixture->error.kind, ERROR_BUSY);
+                assert_non_null(strstr(jailed->fixture->error.message,
+                                       "its slot is taken by vm " VM));
+                error_clear(&jailed->fixture->error);
+                assert_int_equal(chown(full, 0, 0), 0);
+        }
+        jailed->plan.uid = 60580;
+        assert_int_equal(make(jailed), 0);
+}
+
 static void an_earlier_jail_is_not_taken_over(void **state) {
         Jailed *jailed = *state;
 
@@ -323,6 +360,7 @@ int main(void) {
                 JAIL_TEST(a_kernel_that_could_be_changed_is_refused),
                 JAIL_TEST(a_link_in_the_place_of_a_kernel_is_refused),
                 JAIL_TEST(what_is_no_file_is_refused_as_a_kernel),
+                JAIL_TEST(a_slot_that_another_vms_jail_has_is_refused),
                 JAIL_TEST(an_earlier_jail_is_not_taken_over),
                 JAIL_TEST(removing_takes_everything_and_leaves_link_targets),
                 JAIL_TEST(removing_what_is_gone_succeeds),

@@ -338,6 +338,30 @@ static void a_tap_of_another_owner_is_made_anew(void **state) {
         assert_int_equal(find(network, "bgr-0123456789").owner, OWNER + 1);
 }
 
+/* Two guests of one uid could open each other's tap and jail. */
+static void a_slot_that_another_vms_tap_has_is_refused(void **state) {
+        const VmId other = {.text = "9876543210"};
+        Network *network = need(state);
+
+        ensure_tap(network);
+        assert_int_equal(tap_ensure(&network->host, &other, OWNER, true, &network->fixture->error),
+                         -EBUSY);
+        assert_int_equal(network->fixture->error.kind, ERROR_BUSY);
+        assert_string_equal(network->fixture->error.message,
+                            "cannot make the tap bgr-9876543210: its slot is taken by the tap "
+                            "bgr-0123456789");
+        assert_false(is_there(network, "bgr-9876543210"));
+        error_clear(&network->fixture->error);
+        succeeds(network, tap_ensure(&network->host, &other, OWNER + 1, true,
+                                     &network->fixture->error));
+        /* Nor may one that has its own take another's. */
+        assert_int_equal(tap_ensure(&network->host, &other, OWNER, true, NULL), -EBUSY);
+        assert_int_equal(find(network, "bgr-9876543210").owner, OWNER + 1);
+        succeeds(network, tap_remove(&vm, &network->fixture->error));
+        succeeds(network, tap_ensure(&network->host, &other, OWNER, true,
+                                     &network->fixture->error));
+}
+
 static void a_link_of_another_kind_in_the_taps_place_is_replaced(void **state) {
         Network *network = need(state);
 
@@ -478,6 +502,7 @@ int main(void) {
                 TEST(a_tap_that_may_talk_to_others_is_not_isolated),
                 TEST(ensuring_a_tap_again_keeps_it),
                 TEST(a_tap_of_another_owner_is_made_anew),
+                TEST(a_slot_that_another_vms_tap_has_is_refused),
                 TEST(a_link_of_another_kind_in_the_taps_place_is_replaced),
                 TEST(a_tap_without_a_bridge_is_refused),
                 TEST(a_tap_that_cannot_be_set_up_does_not_stay),

@@ -138,6 +138,76 @@ static void a_link_is_followed_to_the_file_itself(void **state) {
         assert_string_equal(found->programs.jailer, found->jailer);
 }
 
+static void put_into_directory(Found *found, mode_t mode, uid_t uid) {
+        char directory[256];
+
+        fixture_mkdir(found->fixture, "directory");
+        fixture_mkdir(found->fixture, "directory/below");
+        fixture_path(found->fixture, "directory/below/jailer", directory, sizeof(directory));
+        assert_int_equal(rename(found->jailer, directory), 0);
+        (void) snprintf(found->jailer, sizeof(found->jailer), "%s", directory);
+        fixture_path(found->fixture, "directory", directory, sizeof(directory));
+        assert_int_equal(chown(directory, uid, (gid_t) -1), 0);
+        assert_int_equal(chmod(directory, mode), 0);
+}
+
+/* Between the look and the start whoever can write in there puts another program in its place. */
+static void a_directory_that_others_can_write_makes_a_program_unfit(void **state) {
+        Found *found = *state;
+
+        put_into_directory(found, 0775, getuid());
+        assert_int_equal(find(found), -EPERM);
+        assert_int_equal(found->fixture->error.kind, ERROR_NOT_PERMITTED);
+        assert_part(found->fixture->error.message, "/directory is writable by others");
+        assert_part(found->fixture->error.hint, "sudo chmod go-w ");
+}
+
+static void a_directory_of_somebody_else_makes_a_program_unfit(void **state) {
+        Found *found = *state;
+
+        if (getuid() != 0)
+                skip();
+        put_into_directory(found, 0755, 4242);
+        assert_int_equal(find(found), -EPERM);
+        assert_int_equal(found->fixture->error.kind, ERROR_NOT_PERMITTED);
+        assert_part(found->fixture->error.message, "/directory belongs to uid 4242");
+        assert_part(found->fixture->error.hint, "install Firecracker's release into ");
+}
+
+/* /tmp is one: only its own user can take a file out of there. */
+static void a_directory_where_everybody_has_his_own_is_fit(void **state) {
+        Found *found = *state;
+
+        put_into_directory(found, 01777, getuid());
+        assert_int_equal(find(found), 0);
+}
+
+/* The link may be anybody's: what it leads to counts, and where that is. */
+static void a_link_to_an_unfit_place_is_refused(void **state) {
+        Found *found = *state;
+        char link[256];
+
+        put_into_directory(found, 0777, getuid());
+        fixture_path(found->fixture, "link", link, sizeof(link));
+        assert_int_equal(symlink(found->jailer, link), 0);
+        found->config.jailer = link;
+        assert_int_equal(find(found), -EPERM);
+        assert_part(found->fixture->error.message, "/directory is writable by others");
+}
+
+static void a_device_or_fifo_is_no_program_and_does_not_block(void **state) {
+        Found *found = *state;
+
+        assert_int_equal(unlink(found->jailer), 0);
+        assert_int_equal(mkfifo(found->jailer, 0755), 0);
+        assert_int_equal(find(found), -EPERM);
+        assert_part(found->fixture->error.message, "not a regular file");
+        error_clear(&found->fixture->error);
+        found->config.jailer = strcpy(found->jailer, "/dev/null");
+        assert_int_equal(find(found), -EPERM);
+        assert_part(found->fixture->error.message, "not a regular file");
+}
+
 static void firecracker_by_another_name_is_refused_with_a_hint(void **state) {
         Found *found = *state;
 
@@ -158,6 +228,11 @@ int main(void) {
                 PROGRAMS_TEST(a_directory_is_no_program),
                 PROGRAMS_TEST(a_program_that_cannot_be_run_is_refused),
                 PROGRAMS_TEST(a_link_is_followed_to_the_file_itself),
+                PROGRAMS_TEST(a_directory_that_others_can_write_makes_a_program_unfit),
+                PROGRAMS_TEST(a_directory_of_somebody_else_makes_a_program_unfit),
+                PROGRAMS_TEST(a_directory_where_everybody_has_his_own_is_fit),
+                PROGRAMS_TEST(a_link_to_an_unfit_place_is_refused),
+                PROGRAMS_TEST(a_device_or_fifo_is_no_program_and_does_not_block),
                 PROGRAMS_TEST(firecracker_by_another_name_is_refused_with_a_hint),
         };
 
