@@ -35,7 +35,7 @@ static int open_device(const Host *host, const VmId *vm, int *ret_fd, Error *ret
         return 0;
 }
 
-/* 1: it has been made here; 0: an earlier reader's is there. One that is for reading and does not go by
+/* 1: it has been made here; 0: an earlier reader's is there. One for reading that does not go by
  * itself is of a call that was cut short: nobody has it, and it is taken over. */
 static int make_readable(const Host *host, const DiskPlan *plan, Error *reterr) {
         Snapshot snapshot = {};

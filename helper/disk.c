@@ -17,8 +17,8 @@ static LoopBinding image_binding(const VmId *vm, const DiskFiles *files) {
                 .vm = vm, .role = "image", .file_fd = files->image_fd, .read_only = true};
 }
 
-/* The label says what the root is for, from its first moment on: one for reading whose maker was killed
- * before he could let it go is known by that. */
+/* The label says what the root is for from its first moment on: so one for reading is known whose
+ * maker was killed before he could let it go. */
 static LoopBinding cow_binding(const DiskPlan *plan, const DiskFiles *files) {
         return (LoopBinding) {.vm = plan->vm,
                               .role = plan->reading ? DISK_ROLE_READING : "cow",

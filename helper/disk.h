@@ -41,8 +41,8 @@ int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret
 int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr);
 /* Goes on past failures. A root that is still being read is left to go with its last reader. */
 int disk_detach(const Host *host, const VmId *vm, Error *reterr);
-/* Removes the name that a call which was cut short has left of a disk's file: with it the file would
- * not go when its owner removes it, and be taken from no VM. */
+/* Removes the name that a call which was cut short has left of a disk's file: by it the file would
+ * outlive its removal, and be taken from no VM. */
 int disk_forget_name(const Host *host, Error *reterr);
 /* The file of changes of a VM whose devices are not there; root's from then on. Never smaller. */
 int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes, Error *reterr);

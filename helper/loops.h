@@ -4,7 +4,7 @@
 
 typedef struct LoopBinding {
         const VmId *vm;
-        const char *role; /* "image", "cow", "work"; "reading": changes below a root that is to be read */
+        const char *role; /* "image", "cow" or, below a root that is read, "reading"; "work" */
         int file_fd;
         bool read_only;
         bool direct; /* past the page cache, where the file system can */

@@ -1,5 +1,5 @@
-# A call of the helper with strace on the process that serves it: to see its system calls, or to kill it
-# before one of them. The helper is the installed one in its own unit and sandbox: each connection has
+# A call of the helper with strace on the process that serves it: to see its system calls, or to kill
+# it before one of them. The helper is the installed one in its own unit and sandbox: a connection has
 # a process of its own, which waits for the request when strace takes hold of it from outside.
 import os
 import re
@@ -18,9 +18,9 @@ WAITING = ("7", "271")
 # These change nothing outside of the process, or nothing that its end would not undo at once: a
 # descriptor closed, a lock let go. A kill before one is a kill before the next that is not here.
 INNER = set(
-    """access faccessat faccessat2 stat fstat newfstatat lstat statx statfs fstatfs read readv pread64
-    lseek getdents64 readlink readlinkat poll ppoll recvmsg recvfrom getsockopt getsockname getpeername
-    getpid gettid getppid getuid geteuid getgid getegid getgroups getrandom uname sysinfo times
+    """access faccessat faccessat2 stat fstat newfstatat lstat statx statfs fstatfs read readv
+    pread64 lseek getdents64 readlink readlinkat poll ppoll recvmsg recvfrom getsockopt getsockname
+    getpeername getpid gettid getppid getuid geteuid getgid getegid getgroups getrandom uname sysinfo times
     clock_gettime clock_getres gettimeofday brk mmap munmap mremap mprotect madvise rt_sigaction
     rt_sigprocmask rt_sigreturn restart_syscall close close_range dup dup2 dup3 fcntl flock socket
     socketpair connect setsockopt listen epoll_create1 epoll_ctl epoll_wait futex prctl umask setsid
@@ -31,7 +31,7 @@ INNER = set(
 ASKING = re.compile(
     r"nlmsg_type=(?:RTM_GET|NLMSG_DONE|NLMSG_NOOP|NFNL_SUBSYS_NFTABLES<<8\|NFT_MSG_GET|0xa10)|"
     r"^bind\(\d+, \{sa_family=AF_NETLINK|"
-    r"^ioctl\(\d+, (?:DM_VERSION|DM_LIST|DM_DEV_STATUS|DM_TABLE_STATUS|LOOP_GET_STATUS|TCGETS|TIOCGSID)|"
+    r"^ioctl\(\d+, (?:DM_VERSION|DM_LIST|DM_DEV_STATUS|DM_TABLE_STATUS|LOOP_GET_STATUS|TCGETS)|"
     r"^(?:sendto|sendmsg|write|writev)\(.*(?:AUTH EXTERNAL|NEGOTIATE_UNIX_FD|DBus\.Properties|"
     r"\bs\\0.\\0.\\0\\0\\0(?:Hello|AddMatch|GetLink|Ping)\\0)"
 )
@@ -40,7 +40,7 @@ LINE = re.compile(r"^(\w+)\((.*)$")
 
 
 class Point(NamedTuple):
-    """The n-th call of that name since strace took hold, counted from 1 as strace's `when=` does."""
+    """The n-th call of that name since strace took hold, from 1 as strace's `when=` counts."""
 
     name: str
     n: int
@@ -147,7 +147,7 @@ def could_change(point):
 
 
 def kill_at(point, method, parameters, fds=()):
-    """Makes the call and kills its process at the entry of that system call, which is not made then.
+    """Makes the call and kills its process at the entry of that system call, which is not made.
     False: it ended without coming there, as a wait that took fewer turns does."""
     with Traced(
         "-o", "/dev/null", "-e", f"trace={point.name}",

@@ -1,5 +1,5 @@
-# What the helper and the host itself say of banger's objects, as lines that two runs have in common:
-# without numbers that the kernel hands out and without counts of packets.
+# What the helper and the host itself say of banger's objects, as lines that two runs share: without
+# numbers that the kernel hands out and without counts of packets.
 import collections
 import os
 import re
@@ -40,10 +40,11 @@ def inventory():
 def links():
     for name in sorted(os.listdir("/sys/class/net")):
         base = f"/sys/class/net/{name}"
-        if name != BRIDGE and not name.startswith("bgr-") and not read(f"{base}/ifalias").startswith("banger"):
+        alias = read(f"{base}/ifalias")
+        if name != BRIDGE and not name.startswith("bgr-") and not alias.startswith("banger"):
             continue
         yield " ".join([
-            f"link {name}", read(f"{base}/ifalias"), f"up {int(read(f'{base}/flags'), 16) & 1}",
+            f"link {name}", alias, f"up {int(read(f'{base}/flags'), 16) & 1}",
             os.path.basename(os.path.realpath(f"{base}/master")), read(f"{base}/tun_flags"),
             read(f"{base}/owner"), "isolated", read(f"{base}/brport/isolated"),
             "no-ipv6", read(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6"),
@@ -108,8 +109,8 @@ def units():
 
 def look(vm, names=False):
     """All of it; what resolved knows only if it matters, for it is slow to say."""
-    lines = [*inventory(), *links(), *devices(), *jails(), *files(vm), *network(), *mounts(), *units()]
-    return sorted(lines + list(resolver() if names else []))
+    host = [*links(), *devices(), *jails(), *files(vm), *network(), *mounts(), *units()]
+    return sorted([*inventory(), *host, *(resolver() if names else [])])
 
 
 def difference(wanted, found):

@@ -26,6 +26,8 @@ class Host:
         self.attachment = {"vm": vm, "image": image, "work": True}
         self.slotted = {"vm": vm, "slot": SLOT}
         self.only = {"vm": vm}
+        self.machine = {**self.slotted, "vcpus": 1, "memory_mib": 128}
+        self.killing = {**self.only, "signal": "kill", "timeout_ms": 20000}
         self.masters = []
 
     def make_files(self):
@@ -43,7 +45,8 @@ class Host:
 
     def fresh_changes(self):
         """As at a VM's first start: the owner's."""
-        os.unlink(f"{self.directory}/root.cow") if os.path.lexists(f"{self.directory}/root.cow") else None
+        if os.path.lexists(f"{self.directory}/root.cow"):
+            os.unlink(f"{self.directory}/root.cow")
         self.make_file("root.cow", SIZE_MIB * 1048576)
 
     def remove_files(self):
@@ -77,7 +80,7 @@ class Host:
         self.call("JailRemove", self.only)
         self.call("JailMake", {**self.slotted, "kernel": self.kernel})
         fds = self.stdio()
-        root_call.call("io.banger.Root.Launch", {**self.slotted, "vcpus": 1, "memory_mib": 128}, fds=fds)
+        root_call.call("io.banger.Root.Launch", self.machine, fds=fds)
         for fd in fds:
             os.close(fd)
         self.await_vmm()
@@ -91,7 +94,7 @@ class Host:
             time.sleep(0.02)
 
     def end(self):
-        self.call("Stop", {**self.only, "signal": "kill", "timeout_ms": 20000})
+        self.call("Stop", self.killing)
         self.call("Reap", self.only)
         for fd in self.masters:
             os.close(fd)
@@ -99,8 +102,8 @@ class Host:
 
 
 class Verb:
-    """enter() leads from nothing to the state that it is called in, undo() from whatever it has left
-    back to that, leave() from that to nothing."""
+    """enter() leads from nothing to the state that it is called in, undo() from whatever it has
+    left back to that, leave() from that to nothing."""
 
     name = ""
     label = ""  # what is special about it
@@ -366,7 +369,7 @@ class Launch(Verb):
     name = "Launch"
 
     def parameters(self):
-        return {**self.host.slotted, "vcpus": 1, "memory_mib": 128}
+        return self.host.machine
 
     def stdio(self):
         return self.host.stdio()
@@ -428,7 +431,7 @@ class Stop(Launch):
     cleans = False
 
     def parameters(self):
-        return {**self.host.only, "signal": "kill", "timeout_ms": 20000}
+        return self.host.killing
 
     def stdio(self):
         return []
@@ -458,18 +461,18 @@ class Reap(Stop):
 
     def enter(self):
         super().enter()
-        self.host.call("Stop", {**self.host.only, "signal": "kill", "timeout_ms": 20000})
+        self.host.call("Stop", self.host.killing)
 
     def same(self, first, again):
         return again in (first, {"state": "absent"})
 
     def undo(self):
         super().undo()
-        self.host.call("Stop", {**self.host.only, "signal": "kill", "timeout_ms": 20000})
+        self.host.call("Stop", self.host.killing)
 
 
 ALL = [
     BridgeEnsure, BridgeRemove, ResolverSet, ResolverClear, TapCreate, TapDelete, NetworkSet,
-    NetworkSetNobody, DiskAttach, DiskDetach, DiskGrow, DiskOpen, JailMake, JailRemove, Launch, Sockets,
-    Stop, Reap,
+    NetworkSetNobody, DiskAttach, DiskDetach, DiskGrow, DiskOpen, JailMake, JailRemove, Launch,
+    Sockets, Stop, Reap,
 ]

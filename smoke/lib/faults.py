@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """faults.py VM IMAGE KERNEL OWNER: kills the helper between its system calls, in every verb.
 
-Runs in the host as root, while bangerd does not. For each verb that changes something: it is called,
-called again, and undone; and then, with its process killed before one system call after another,
+Runs in the host as root, while bangerd does not. Each verb that changes something is called, called
+again, and undone; and then, with its process killed before one system call after another,
  - called again, which must bring what an undisturbed call brings, and once more; then undone;
  - undone at once, which must leave what there was before.
-FAULT_ALL=yes takes every call that could change something, FAULT_ALL=calls every call at all; else it
-is FAULT_POINTS of each verb, evenly, with the first and the last. FAULT_VERBS names verbs.
+FAULT_ALL=yes takes every call that could change something, FAULT_ALL=calls every call at all; else
+it is FAULT_POINTS of each verb, evenly, with the first and the last. FAULT_VERBS names verbs.
 """
 import os
 import sys
@@ -34,6 +34,7 @@ class Trial:
     def __init__(self, verb):
         self.verb, self.vm = verb, verb.host.vm
         self.method = f"io.banger.Root.{verb.name}"
+        self.title = verb.name + verb.label
         self.reply = self.base = self.done = None
 
     def look(self):
@@ -127,6 +128,15 @@ def report(text):
     print(text, flush=True)
 
 
+def begin_anew(verb):
+    """After something went wrong, for the points that follow."""
+    try:
+        verb.leave()
+    except root_call.Refused as error:
+        report(f"# {error}")
+    verb.enter()
+
+
 def try_point(trial, point, count):
     count.points += 1
     ways = [trial.repeated] + ([trial.cleaned] if trial.verb.cleans else [])
@@ -139,9 +149,8 @@ def try_point(trial, point, count):
             trial.undo("after a call that was not killed")
         except Wrong as error:
             count.wrong += 1
-            report(f"WRONG {trial.verb.name}{trial.verb.label} killed before {point.line[:160]}: {error}")
-            trial.verb.leave()
-            trial.verb.enter()
+            report(f"WRONG {trial.title} killed before {point.line[:160]}: {error}")
+            begin_anew(trial.verb)
 
 
 def try_verb(verb, n):
@@ -157,9 +166,9 @@ def try_verb(verb, n):
         trial.settle(nothing, "in the end")
     except Wrong as error:
         count.wrong += 1
-        report(f"WRONG {verb.name}{verb.label}, no kill: {error}")
+        report(f"WRONG {trial.title}, no kill: {error}")
         verb.leave()
-    report(f"{verb.name}{verb.label}: {count.points} of {len(points)} points, {count.kills} kills, "
+    report(f"{trial.title}: {count.points} of {len(points)} points, {count.kills} kills, "
            f"{count.passed_by} passed by, {count.wrong} wrong, {time.monotonic() - began:.0f} s")
     return count, len(points)
 
