@@ -47,27 +47,36 @@ class Point(NamedTuple):
     line: str
 
 
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def find_helper():
+    """The process that systemd started; 0 if there is none."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and read(f"/proc/{entry}/comm").strip() == HELPER:
+            if read(f"/proc/{entry}/stat").rsplit(") ", 1)[-1].split()[1] == "1":
+                return int(entry)
+    return 0
+
+
+helper = 0
+
+
 def helper_children():
     """The processes that serve a connection."""
-    helpers, parents = set(), {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat") as file:
-                pid, rest = file.read().split(" (", 1)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        name, rest = rest.rsplit(") ", 1)
-        if name == HELPER:
-            helpers.add(int(pid))
-            parents[int(pid)] = int(rest.split()[1])
-    return {pid for pid, parent in parents.items() if parent in helpers}
+    global helper
+    if not helper or read(f"/proc/{helper}/comm").strip() != HELPER:
+        helper = find_helper()
+    return {int(pid) for pid in read(f"/proc/{helper}/task/{helper}/children").split()}
 
 
 def is_waiting(pid):
-    with open(f"/proc/{pid}/syscall") as file:
-        return file.read().split()[0] in WAITING
+    return read(f"/proc/{pid}/syscall").split(" ")[0] in WAITING
 
 
 def until(condition, what, seconds=ATTACH_TIMEOUT_S):

@@ -18,6 +18,7 @@ import fault_verbs
 import root_call
 
 SETTLE_S = 10
+FAULT_ALL = os.environ.get("FAULT_ALL", "")
 
 
 class Wrong(Exception):
@@ -88,7 +89,7 @@ class Trial:
         for when in "undone", "undone twice":
             self.undo(when)
             self.settle(self.base, when)
-        return fault_points.points(lines, os.environ.get("FAULT_ALL") == "calls")
+        return fault_points.points(lines, FAULT_ALL == "calls")
 
     def kill(self, point):
         return self.with_stdio(
@@ -137,9 +138,17 @@ def begin_anew(verb):
     verb.enter()
 
 
-def try_point(trial, point, count):
+def choose_ways(trial, number, n):
+    """Both at every point; in a sample, between the first and the last, one or the other."""
+    if not trial.verb.cleans:
+        return [trial.repeated]
+    if FAULT_ALL or number in (0, n - 1):
+        return [trial.repeated, trial.cleaned]
+    return [trial.cleaned if number % 2 else trial.repeated]
+
+
+def try_point(trial, point, ways, count):
     count.points += 1
-    ways = [trial.repeated] + ([trial.cleaned] if trial.verb.cleans else [])
     for way in ways:
         try:
             if way(point):
@@ -160,8 +169,9 @@ def try_verb(verb, n):
     try:
         verb.enter()
         points = trial.undisturbed()
-        for point in points if os.environ.get("FAULT_ALL") else sample(points, n):
-            try_point(trial, point, count)
+        chosen = points if FAULT_ALL else sample(points, n)
+        for number, point in enumerate(chosen):
+            try_point(trial, point, choose_ways(trial, number, len(chosen)), count)
         verb.leave()
         trial.settle(nothing, "in the end")
     except Wrong as error:
