@@ -93,6 +93,15 @@ class Host:
                 raise SystemExit("the VMM has no API socket")
             time.sleep(0.02)
 
+    def clear(self):
+        """Whatever there is, of a run that was broken off too."""
+        self.end()
+        self.call("JailRemove", self.only)
+        self.call("DiskDetach", self.only)
+        self.fresh_changes()
+        self.call("TapDelete", self.only)
+        self.call("BridgeRemove")
+
     def end(self):
         self.call("Stop", self.killing)
         self.call("Reap", self.only)
@@ -123,6 +132,11 @@ class Verb:
     def keep(self, fds):
         for fd in fds:
             os.close(fd)
+
+    def keep_nothing(self):
+        for fd in self.held:
+            os.close(fd)
+        self.held = []
 
     def ripen(self):
         """Waits for what comes after the reply."""
@@ -317,9 +331,7 @@ class DiskOpen(DiskAttach):
         self.held += fds
 
     def undo(self):
-        for fd in self.held:
-            os.close(fd)
-        self.held = []
+        self.keep_nothing()
         super().undo()
 
     leave = undo
@@ -392,12 +404,7 @@ class Launch(Verb):
         self.host.call("JailMake", {**self.host.slotted, "kernel": self.host.kernel})
 
     def leave(self):
-        self.host.end()
-        self.host.call("JailRemove", self.host.only)
-        self.host.call("DiskDetach", self.host.only)
-        self.host.fresh_changes()
-        self.host.call("TapDelete", self.host.only)
-        self.host.call("BridgeRemove")
+        self.host.clear()
 
 
 class Sockets(Launch):

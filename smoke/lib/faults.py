@@ -131,10 +131,8 @@ def report(text):
 
 def begin_anew(verb):
     """After something went wrong, for the points that follow."""
-    try:
-        verb.leave()
-    except root_call.Refused as error:
-        report(f"# {error}")
+    verb.keep_nothing()
+    verb.host.clear()
     verb.enter()
 
 
@@ -177,7 +175,8 @@ def try_verb(verb, n):
     except Wrong as error:
         count.wrong += 1
         report(f"WRONG {trial.title}, no kill: {error}")
-        verb.leave()
+        verb.keep_nothing()
+        verb.host.clear()
     report(f"{trial.title}: {count.points} of {len(points)} points, {count.kills} kills, "
            f"{count.passed_by} passed by, {count.wrong} wrong, {time.monotonic() - began:.0f} s")
     return count, len(points)
@@ -189,13 +188,11 @@ def main():
     total, there = Count(), {}
     host.make_files()
     try:
-        host.call("BridgeRemove")
+        host.clear()
         # So that the directory of this VMM's jails is there from now on.
         host.call("DiskAttach", host.attachment)
         host.call("JailMake", {**host.slotted, "kernel": host.kernel})
-        host.call("JailRemove", host.only)
-        host.call("DiskDetach", host.only)
-        host.fresh_changes()
+        host.clear()
         for kind in fault_verbs.ALL:
             if wanted and kind.name not in wanted:
                 continue
