@@ -181,6 +181,19 @@ static int lock_names(const Host *host, int *ret_fd, Error *reterr) {
         return 0;
 }
 
+int disk_forget_name(const Host *host, Error *reterr) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_close_ int fd = -1;
+        int r = lock_names(host, &fd, &error);
+
+        /* Without a directory of jails there is none in it. */
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 && reterr)
+                error_move(reterr, &error);
+        return r;
+}
+
 /* udev looks at a loop's file by its name, and the owner could change his at that moment. So the loop
  * gets one of root's for the same file (systemd/09-banger.rules); opened anew by it. */
 static int open_as_ours(const Host *host, int jails_fd, int fd, int flags, int *ret_fd,

@@ -8,6 +8,7 @@
 
 #include "helper/devmapper.h"
 #include "helper/disk.h"
+#include "helper/loops.h"
 
 /* An earlier reader may leave, and the device with him, between two looks. */
 #define OPEN_ATTEMPTS 16
@@ -34,18 +35,19 @@ static int open_device(const Host *host, const VmId *vm, int *ret_fd, Error *ret
         return 0;
 }
 
-/* 1: it has been made here; 0: an earlier reader's is there. */
+/* 1: it has been made here; 0: an earlier reader's is there. One for reading that does not go by
+ * itself is of a call that was cut short: nobody has it, and it is taken over. */
 static int make_readable(const Host *host, const DiskPlan *plan, Error *reterr) {
         Snapshot snapshot = {};
         int r = devmapper_read_snapshot(plan->vm, &snapshot, reterr);
 
         if (r >= 0 && snapshot.leaving)
                 return 0;
-        if (r >= 0)
+        if (r >= 0 && !loop_has_role(host, snapshot.changes, plan->vm, DISK_ROLE_READING))
                 return error_set(reterr, ERROR_BUSY, EBUSY,
                                  "the root device of vm %s is attached for a start",
                                  plan->vm->text);
-        if (r != -ENODEV && r != -EBADMSG)
+        if (r < 0 && r != -ENODEV && r != -EBADMSG)
                 return r;
         r = disk_attach(host, plan, reterr);
         return r < 0 ? r : 1;

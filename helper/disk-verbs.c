@@ -89,7 +89,8 @@ int handle_disk_open(VarlinkCall *call, const void *parameters, void *userdata, 
                 r = disk_open(&host,
                               &(DiskPlan) {.vm = &vm,
                                            .image = request->image,
-                                           .owner = session->install.uid},
+                                           .owner = session->install.uid,
+                                           .reading = true},
                               &fd, reterr);
         if (r < 0)
                 return r;

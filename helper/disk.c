@@ -17,8 +17,13 @@ static LoopBinding image_binding(const VmId *vm, const DiskFiles *files) {
                 .vm = vm, .role = "image", .file_fd = files->image_fd, .read_only = true};
 }
 
-static LoopBinding cow_binding(const VmId *vm, const DiskFiles *files) {
-        return (LoopBinding) {.vm = vm, .role = "cow", .file_fd = files->cow_fd, .direct = true};
+/* The label says what the root is for from its first moment on: so one for reading is known whose
+ * maker was killed before he could let it go. */
+static LoopBinding cow_binding(const DiskPlan *plan, const DiskFiles *files) {
+        return (LoopBinding) {.vm = plan->vm,
+                              .role = plan->reading ? DISK_ROLE_READING : "cow",
+                              .file_fd = files->cow_fd,
+                              .direct = true};
 }
 
 static LoopBinding work_binding(const VmId *vm, const DiskFiles *files) {
@@ -26,13 +31,13 @@ static LoopBinding work_binding(const VmId *vm, const DiskFiles *files) {
 }
 
 /* Is the VM's root device there, on exactly these files? */
-static int is_root_attached(const Host *host, const VmId *vm, const DiskFiles *files, bool *ret,
-                            Error *reterr) {
-        LoopBinding image = image_binding(vm, files), cow = cow_binding(vm, files);
+static int is_root_attached(const Host *host, const DiskPlan *plan, const DiskFiles *files,
+                            bool *ret, Error *reterr) {
+        LoopBinding image = image_binding(plan->vm, files), cow = cow_binding(plan, files);
         Snapshot snapshot = {};
         int r;
 
-        r = devmapper_read_snapshot(vm, &snapshot, reterr);
+        r = devmapper_read_snapshot(plan->vm, &snapshot, reterr);
         if (r < 0 && r != -ENODEV && r != -EBADMSG)
                 return r;
         *ret = r >= 0 && snapshot.n_sectors == files->n_sectors &&
@@ -59,14 +64,14 @@ static int is_work_attached(const Host *host, const VmId *vm, const DiskFiles *f
         return 0;
 }
 
-static int is_attached(const Host *host, const VmId *vm, const DiskFiles *files, bool *ret,
+static int is_attached(const Host *host, const DiskPlan *plan, const DiskFiles *files, bool *ret,
                        Error *reterr) {
         bool root = false, work = false;
         int r;
 
-        r = is_root_attached(host, vm, files, &root, reterr);
+        r = is_root_attached(host, plan, files, &root, reterr);
         if (r >= 0)
-                r = is_work_attached(host, vm, files, &work, reterr);
+                r = is_work_attached(host, plan->vm, files, &work, reterr);
         if (r >= 0)
                 *ret = root && work;
         return r;
@@ -87,8 +92,9 @@ static int refuse_shared(const Host *host, const VmId *vm, const DiskFiles *file
 
 /* The loops are device-mapper's when this returns, and go away with its device; or at once, with
  * their descriptors, when it fails. */
-static int make_root(const Host *host, const VmId *vm, const DiskFiles *files, Error *reterr) {
-        LoopBinding image = image_binding(vm, files), cow = cow_binding(vm, files);
+static int make_root(const Host *host, const DiskPlan *plan, const DiskFiles *files,
+                     Error *reterr) {
+        LoopBinding image = image_binding(plan->vm, files), cow = cow_binding(plan, files);
         _cleanup_close_ int image_loop = -1, cow_loop = -1;
         Snapshot snapshot = {.n_sectors = files->n_sectors};
         int r;
@@ -97,7 +103,7 @@ static int make_root(const Host *host, const VmId *vm, const DiskFiles *files, E
         if (r >= 0)
                 r = loop_bind(host, &cow, &cow_loop, &snapshot.changes, reterr);
         if (r >= 0)
-                r = devmapper_create_snapshot(vm, &snapshot, reterr);
+                r = devmapper_create_snapshot(plan->vm, &snapshot, reterr);
         return r;
 }
 
@@ -125,7 +131,7 @@ int disk_detach(const Host *host, const VmId *vm, Error *reterr) {
         uint64_t deadline = clock_monotonic_usec() + DISK_RELEASE_TIMEOUT_USEC;
         _cleanup_error_ Error more = ERROR_INIT;
         bool leaving = is_leaving(vm), busy = false;
-        int r = 0;
+        int r = disk_forget_name(host, reterr);
 
         for (int role = 0; role < _DEVICE_ROLE_MAX; role++) {
                 _cleanup_error_ Error error = ERROR_INIT;
@@ -156,7 +162,7 @@ int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr) {
                                       "try again when that has ended");
         r = disk_open_named_files(host, plan, &files, reterr);
         if (r >= 0)
-                r = is_attached(host, plan->vm, &files, &attached, reterr);
+                r = is_attached(host, plan, &files, &attached, reterr);
         if (r < 0 || attached)
                 return r;
         r = disk_detach(host, plan->vm, reterr);
@@ -164,7 +170,7 @@ int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr) {
                 return error_prepend(reterr, r, "cannot remove what is left of the last start");
         r = refuse_shared(host, plan->vm, &files, reterr);
         if (r >= 0)
-                r = make_root(host, plan->vm, &files, reterr);
+                r = make_root(host, plan, &files, reterr);
         if (r >= 0 && plan->work)
                 r = make_work(host, plan->vm, &files, reterr);
         if (r < 0) {

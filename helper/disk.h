@@ -8,11 +8,15 @@
 /* How long a device may take to be let go of by whoever still has it open. */
 #define DISK_RELEASE_TIMEOUT_USEC (5 * UINT64_C(1000000))
 
+/* What the loop of the changes is labelled below a root that is to be read. */
+#define DISK_ROLE_READING "reading"
+
 typedef struct DiskPlan {
         const VmId *vm;
         const char *image; /* id */
         uid_t owner;       /* of the installation */
         bool work;         /* it has a work disk */
+        bool reading;      /* not for a start: to be read (disk_open) */
 } DiskPlan;
 
 typedef struct DiskFiles {
@@ -37,6 +41,9 @@ int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret
 int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr);
 /* Goes on past failures. A root that is still being read is left to go with its last reader. */
 int disk_detach(const Host *host, const VmId *vm, Error *reterr);
+/* Removes the name that a call which was cut short has left of a disk's file: by it the file would
+ * outlive its removal, and be taken from no VM. */
+int disk_forget_name(const Host *host, Error *reterr);
 /* The file of changes of a VM whose devices are not there; root's from then on. Never smaller. */
 int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes, Error *reterr);
 /* The root as a descriptor for reading; the device goes away with its last one. ERROR_BUSY while the

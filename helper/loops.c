@@ -195,6 +195,21 @@ bool loop_is_bound(const Host *host, dev_t device, const LoopBinding *binding) {
                binding->read_only == ((info.lo_flags & LO_FLAGS_READ_ONLY) != 0);
 }
 
+bool loop_has_role(const Host *host, dev_t device, const VmId *vm, const char *role) {
+        struct loop_info64 info = {};
+        bool bound = false;
+        const char *own;
+        char name[16];
+        VmId other;
+
+        if (major(device) != LOOP_MAJOR)
+                return false;
+        (void) snprintf(name, sizeof(name), "loop%u", minor(device));
+        return loop_status(host, name, &info, &bound) >= 0 && bound &&
+               vm_id_from_loop((const char *) info.lo_file_name, &other, &own) &&
+               string_equal(other.text, vm->text) && string_equal(own, role);
+}
+
 typedef struct Sharing {
         const VmId *vm;
         struct stat file;

@@ -4,7 +4,7 @@
 
 typedef struct LoopBinding {
         const VmId *vm;
-        const char *role; /* "image", "cow", "work" */
+        const char *role; /* "image", "cow" or, below a root that is read, "reading"; "work" */
         int file_fd;
         bool read_only;
         bool direct; /* past the page cache, where the file system can */
@@ -19,6 +19,8 @@ int loop_bind(const Host *host, const LoopBinding *binding, int *ret_fd, dev_t *
               Error *reterr);
 /* Is this loop bound to the binding's file, under its name? */
 bool loop_is_bound(const Host *host, dev_t device, const LoopBinding *binding);
+/* Is it the VM's, by its label, and for this? */
+bool loop_has_role(const Host *host, dev_t device, const VmId *vm, const char *role);
 /* ERROR_BUSY when a loop that is not this VM's has the file, under whatever name it was there. */
 int loops_refuse_shared(const Host *host, const VmId *vm, int file_fd, Error *reterr);
 /* Unbinds whatever loops the VM still has. Goes on past failures; ERROR_BUSY when one stays. */

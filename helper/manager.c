@@ -48,6 +48,7 @@ static int idle_check_main(const ManagerConfig *config, _unused_ int fd) {
  * begun come to its end. It never touches the loop, which libsystemd ties to the parent's pid. */
 static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
                          sd_event_child_handler_t handler, sd_event_source **ret) {
+        sd_event_source *source = NULL;
         pid_t pid;
         int r;
 
@@ -58,7 +59,18 @@ static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
                 (void) close(manager->config->listen_fd);
                 _exit(child_main(manager->config, fd));
         }
-        r = sd_event_add_child(manager->event, ret, pid, WEXITED, handler, manager);
+        r = sd_event_add_child(manager->event, &source, pid, WEXITED, handler, manager);
+        /* Not oneshot: while a debugger holds it, the first sign of its end comes too early to reap it.
+         * libsystemd tells epoll so only when it is turned on. */
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_ON);
+        if (r >= 0 && ret)
+                *ret = steal_ptr(source);
+        else if (r >= 0)
+                r = sd_event_source_set_floating(source, 1);
+        sd_event_source_unref(source);
         if (r < 0) {
                 /* Nobody would reap it or count it: the connection is lost instead. */
                 (void) kill(pid, SIGKILL);

@@ -443,8 +443,13 @@ static void a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user(void **
         wrong = binding;
         wrong.read_only = false;
         assert_false(loop_is_bound(&host, device, &wrong));
+        assert_true(loop_has_role(&host, device, &vm, "image"));
+        assert_false(loop_has_role(&host, device, &vm, "reading"));
+        assert_false(loop_has_role(&host, device, &other, "image"));
+        assert_false(loop_has_role(&host, makedev(8, minor(device)), &vm, "image"));
         close_fd(loop);
         assert_false(loop_is_bound(&host, device, &binding));
+        assert_false(loop_has_role(&host, device, &vm, "image"));
         disk_close_files(&files);
 }
 
@@ -569,6 +574,23 @@ static void a_name_that_a_killed_attach_left_is_in_nobodys_way(void **state) {
         assert_int_equal(access(name, F_OK), -1);
 }
 
+static void a_name_that_a_killed_attach_left_is_forgotten(void **state) {
+        Fixture *fixture = *state;
+        char path[256], name[256];
+
+        make_files(fixture);
+        /* A host that never had a jail has no name to forget. */
+        assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
+        fixture_mkdir(fixture, "state/jails");
+        assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
+        fixture_path(fixture, COW, path, sizeof(path));
+        fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
+        assert_int_equal(link(path, name), 0);
+        assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
+        assert_int_equal(access(name, F_OK), -1);
+        assert_int_equal(look_at_cow(fixture).st_nlink, 1);
+}
+
 static void changes_that_are_not_there_do_not_grow(void **state) {
         Fixture *fixture = *state;
         const DiskPlan of_vm = plan(false);
@@ -622,6 +644,7 @@ int main(void) {
                 TEST(a_file_below_another_vms_loop_is_shared_and_its_own_is_not),
                 TEST(the_file_of_changes_grows_and_is_roots_then),
                 TEST(a_name_that_a_killed_attach_left_is_in_nobodys_way),
+                TEST(a_name_that_a_killed_attach_left_is_forgotten),
                 TEST(changes_that_are_not_there_do_not_grow),
                 TEST(a_host_without_loops_says_so),
         };

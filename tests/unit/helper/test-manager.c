@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -199,6 +200,49 @@ static void beyond_the_cap_a_client_waits_until_another_leaves(void **state) {
         varlink_client_free(second);
 }
 
+/* The only process that serves a connection. */
+static pid_t find_session(const Running *running) {
+        char path[64];
+        FILE *file;
+        int pid = 0;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/task/%d/children", running->pid,
+                        running->pid);
+        file = fopen(path, "re");
+        if (!file)
+                skip();
+        assert_int_equal(fscanf(file, "%d", &pid), 1);
+        (void) fclose(file);
+        return pid;
+}
+
+/* The kernel tells of its end first when it is its debugger's to reap: too early for its parent. */
+static void a_session_that_ends_in_a_debugger_makes_room(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second, *third;
+        siginfo_t info = {};
+        pid_t session;
+
+        running->config.sessions_max = 2;
+        start(running);
+        first = connect_client(running);
+        assert_int_equal(ping(first), 0);
+        session = find_session(running);
+        if (ptrace(PTRACE_SEIZE, session, NULL, NULL) < 0)
+                skip();
+        assert_int_equal(kill(session, SIGKILL), 0);
+        assert_int_equal(waitid(P_PID, (id_t) session, &info, WEXITED | WNOWAIT | __WALL), 0);
+        /* Once this is answered, its end has been looked at. */
+        second = connect_client(running);
+        assert_int_equal(ping(second), 0);
+        assert_int_equal(waitpid(session, NULL, __WALL), session);
+        third = connect_client(running);
+        assert_int_equal(ping(third), 0);
+        varlink_client_free(first);
+        varlink_client_free(second);
+        varlink_client_free(third);
+}
+
 static void idle_without_a_vm_it_leaves(void **state) {
         Running *running = *state;
 
@@ -275,6 +319,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 MANAGER_TEST(several_clients_are_served_at_once),
                 MANAGER_TEST(beyond_the_cap_a_client_waits_until_another_leaves),
+                MANAGER_TEST(a_session_that_ends_in_a_debugger_makes_room),
                 MANAGER_TEST(idle_without_a_vm_it_leaves),
                 MANAGER_TEST(idle_after_a_session_it_leaves),
                 MANAGER_TEST(while_there_is_a_vm_it_stays),
