@@ -103,6 +103,11 @@ static const Field root_network_fields[] = {
          .max = FORWARDS_MAX,
          .nested = &root_forward_schema,
          .summary = "All ports of this host that lead into guests"},
+        {.name = "operation",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootNetwork, operation),
+         .check = object_id_check,
+         .summary = "The id of the operation that it belongs to, for the journal"},
 };
 
 const Schema root_network_schema = {

@@ -108,6 +108,23 @@ const Schema inventory_schema = {
         .n_fields = ELEMENTSOF(inventory_fields),
 };
 
+/* Of every request: what bangerd does it for. */
+#define OPERATION_FIELD(type_name)                                                                 \
+        {.name = "operation",                                                                      \
+         .type = FIELD_STRING,                                                                     \
+         .offset = offsetof(type_name, operation),                                                 \
+         .check = object_id_check,                                                                 \
+         .summary = "The id of the operation that it belongs to, for the journal"}
+
+static const Field root_request_fields[] = {OPERATION_FIELD(RootRequest)};
+
+const Schema root_request_schema = {
+        .name = "RootRequest",
+        .size = sizeof(RootRequest),
+        .fields = root_request_fields,
+        .n_fields = ELEMENTSOF(root_request_fields),
+};
+
 static const Field root_vm_fields[] = {
         {.name = "vm",
          .type = FIELD_STRING,
@@ -122,6 +139,7 @@ static const Field root_vm_fields[] = {
          .min = VM_SLOT_MIN,
          .max = VM_SLOT_MAX,
          .summary = "The slot that the VM has taken: its uid derives from it"},
+        OPERATION_FIELD(RootVm),
 };
 
 const Schema root_vm_schema = {
@@ -138,6 +156,7 @@ static const Field root_vm_ref_fields[] = {
          .required = true,
          .check = vm_id_check,
          .summary = "The VM's id"},
+        OPERATION_FIELD(RootVmRef),
 };
 
 const Schema root_vm_ref_schema = {
@@ -164,6 +183,7 @@ static const Field root_disk_attach_fields[] = {
          .type = FIELD_BOOL,
          .offset = offsetof(RootDiskAttach, work),
          .summary = "It has a work disk"},
+        OPERATION_FIELD(RootDiskAttach),
 };
 
 const Schema root_disk_attach_schema = {
@@ -187,6 +207,7 @@ static const Field root_disk_grow_fields[] = {
          .min = 1,
          .max = VM_COW_MIB_MAX,
          .summary = "The new size of the file of changes; never less than it has"},
+        OPERATION_FIELD(RootDiskGrow),
 };
 
 const Schema root_disk_grow_schema = {
@@ -209,6 +230,7 @@ static const Field root_disk_open_fields[] = {
          .required = true,
          .check = object_id_check,
          .summary = "The image's id"},
+        OPERATION_FIELD(RootDiskOpen),
 };
 
 const Schema root_disk_open_schema = {
@@ -238,6 +260,7 @@ static const Field root_jail_make_fields[] = {
          .required = true,
          .check = object_id_check,
          .summary = "The kernel's id"},
+        OPERATION_FIELD(RootJailMake),
 };
 
 const Schema root_jail_make_schema = {
@@ -275,6 +298,7 @@ static const Field root_launch_fields[] = {
          .min = VM_MEMORY_MIB_MIN,
          .max = VM_MEMORY_MIB_MAX,
          .summary = "The guest's memory; the unit gets a little more"},
+        OPERATION_FIELD(RootLaunch),
 };
 
 const Schema root_launch_schema = {
@@ -311,6 +335,7 @@ static const Field root_sockets_fields[] = {
          .min = 1,
          .max = WAIT_MS_MAX,
          .summary = "How long to wait for it"},
+        OPERATION_FIELD(RootSockets),
 };
 
 const Schema root_sockets_schema = {
@@ -338,6 +363,7 @@ static const Field root_stop_fields[] = {
          .offset = offsetof(RootStop, timeout_ms),
          .max = WAIT_MS_MAX,
          .summary = "How long to wait for the unit to end; 0 does not wait"},
+        OPERATION_FIELD(RootStop),
 };
 
 const Schema root_stop_schema = {
@@ -380,32 +406,32 @@ const Schema root_reaped_schema = {
 static const Action root_actions[] = {
         {.method = "Ping",
          .summary = "Answer, with the helper's version",
-         .in = &schema_empty,
+         .in = &root_request_schema,
          .out = &root_pong_schema,
          .target = TARGET_HOST},
         {.method = "Inventory",
          .summary = "List every kernel and systemd object that belongs to banger",
-         .in = &schema_empty,
+         .in = &root_request_schema,
          .out = &inventory_schema,
          .target = TARGET_HOST},
         {.method = "BridgeEnsure",
          .summary = "Make the bridge of the VMs and set it up, or mend it",
-         .in = &schema_empty,
+         .in = &root_request_schema,
          .out = &schema_empty,
          .target = TARGET_HOST},
         {.method = "BridgeRemove",
          .summary = "Remove the bridge; refused while a VM has a tap",
-         .in = &schema_empty,
+         .in = &root_request_schema,
          .out = &schema_empty,
          .target = TARGET_HOST},
         {.method = "ResolverSet",
          .summary = "Have systemd-resolved ask bangerd for names of VMs, on the bridge",
-         .in = &schema_empty,
+         .in = &root_request_schema,
          .out = &schema_empty,
          .target = TARGET_HOST},
         {.method = "ResolverClear",
          .summary = "Have systemd-resolved ask bangerd no more",
-         .in = &schema_empty,
+         .in = &root_request_schema,
          .out = &schema_empty,
          .target = TARGET_HOST},
         {.method = "TapCreate",

@@ -30,30 +30,41 @@ typedef struct Inventory {
         Objects entries; /* InventoryEntry */
 } Inventory;
 
+/* Every request may carry the operation of bangerd's that it belongs to, for the journal. What has
+ * no other parameters carries this. */
+typedef struct RootRequest {
+        char *operation; /* id; NULL: none */
+} RootRequest;
+
 typedef struct RootVm {
         char *vm;     /* id */
         int64_t slot; /* VM_SLOT_MIN..VM_SLOT_MAX */
+        char *operation;
 } RootVm;
 
 typedef struct RootVmRef {
         char *vm;
+        char *operation;
 } RootVmRef;
 
 typedef struct RootDiskAttach {
         char *vm;    /* its COW file is vms/VM/root.cow, the owner's, made by bangerd beforehand */
         char *image; /* id: images/ID.ext4 */
         bool work;   /* it has a work disk: vms/VM/work.img, the owner's for good */
+        char *operation;
 } RootDiskAttach;
 
 typedef struct RootDiskGrow {
         char *vm;
         int64_t cow_mib; /* of its COW file, which is root's from its first attach on */
+        char *operation;
 } RootDiskGrow;
 
 /* The reply carries one descriptor: the merged root, read-only. */
 typedef struct RootDiskOpen {
         char *vm;
         char *image; /* id */
+        char *operation;
 } RootDiskOpen;
 
 /* The reply carries one descriptor: the listener on run/v.sock_PORT of the jail. */
@@ -61,6 +72,7 @@ typedef struct RootJailMake {
         char *vm;
         int64_t slot;
         char *kernel; /* id: kernels/ID/vmlinux, initrd, modules.ext4 */
+        char *operation;
 } RootJailMake;
 
 /* Carries two descriptors: the far end of a pty (stdin and stdout of the VMM: the serial console)
@@ -69,6 +81,7 @@ typedef struct RootLaunch {
         char *vm;
         int64_t slot;
         int64_t vcpus, memory_mib; /* bound the unit's cgroup */
+        char *operation;
 } RootLaunch;
 
 /* Firecracker makes its API socket when it starts, and the vsock one only when bangerd configures
@@ -84,6 +97,7 @@ typedef struct RootSockets {
         int64_t slot;
         int socket;         /* RootSocket */
         int64_t timeout_ms; /* 1..60000 */
+        char *operation;
 } RootSockets;
 
 typedef enum RootSignal {
@@ -95,6 +109,7 @@ typedef struct RootStop {
         char *vm;
         int signal;         /* RootSignal */
         int64_t timeout_ms; /* for the unit to end; 0: does not wait */
+        char *operation;
 } RootStop;
 
 typedef enum RootUnitState {
@@ -135,13 +150,15 @@ typedef struct RootForward {
 typedef struct RootNetwork {
         Objects guests;   /* RootGuest */
         Objects forwards; /* RootForward */
+        char *operation;
 } RootNetwork;
 
-extern const Schema root_pong_schema, inventory_schema, inventory_entry_schema, root_vm_schema,
-        root_vm_ref_schema, root_disk_attach_schema, root_disk_grow_schema, root_disk_open_schema,
+extern const Schema root_pong_schema, inventory_schema, inventory_entry_schema,
+        root_request_schema, root_vm_schema, root_vm_ref_schema, root_disk_attach_schema,
+        root_disk_grow_schema, root_disk_open_schema,
         root_jail_make_schema, root_launch_schema, root_sockets_schema, root_stop_schema,
         root_reaped_schema, root_guest_schema, root_forward_schema, root_network_schema;
-/* Ping, Inventory, BridgeEnsure(), BridgeRemove(), ResolverSet(), ResolverClear(),
+/* Ping, Inventory, BridgeEnsure, BridgeRemove, ResolverSet, ResolverClear, all with (RootRequest),
  * TapCreate(RootVm), TapDelete(RootVmRef), DiskAttach(RootDiskAttach), DiskDetach(RootVmRef),
  * DiskGrow(RootDiskGrow), DiskOpen(RootDiskOpen), JailMake(RootJailMake), JailRemove(RootVmRef),
  * Launch(RootLaunch), Sockets(RootSockets), Stop(RootStop), Reap(RootVmRef) -> RootReaped,

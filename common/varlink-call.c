@@ -78,6 +78,14 @@ const char *varlink_call_method(const VarlinkCall *call) {
         return call->method;
 }
 
+const char *varlink_call_text(const VarlinkCall *call, const char *field) {
+        const Field *found = call->parameters ? schema_find(call->action->in, field) : NULL;
+
+        if (!found || found->type != FIELD_STRING)
+                return NULL;
+        return *(char *const *) ((const char *) call->parameters + found->offset);
+}
+
 const Action *varlink_call_action(const VarlinkCall *call) {
         return call->action;
 }

@@ -77,6 +77,8 @@ VarlinkCall *varlink_call_ref(VarlinkCall *call);
 VarlinkCall *varlink_call_unref(VarlinkCall *call);
 const Peer *varlink_call_peer(const VarlinkCall *call);
 const char *varlink_call_method(const VarlinkCall *call); /* full name */
+/* A text of the decoded request; NULL where it has none of that name. Borrowed. */
+const char *varlink_call_text(const VarlinkCall *call, const char *field);
 const Action *varlink_call_action(const VarlinkCall *call);
 bool varlink_call_wants_more(const VarlinkCall *call);
 bool varlink_call_gone(const VarlinkCall *call); /* the client has left */

@@ -145,12 +145,15 @@ static void wanted_cleanup(RootNetwork *wanted) {
 }
 
 /* What the helper is asked for; a copy, for the set may be filled meanwhile. */
-static int describe(const Network *network, RootNetwork *ret) {
+static int describe(const Network *network, const char *operation, RootNetwork *ret) {
         RootNetwork wanted = {
                 .guests = {.items = calloc(network->n_guests + 1, sizeof(RootGuest))},
                 .forwards = {.items = calloc(count_forwards(network) + 1, sizeof(RootForward))},
+                .operation = operation ? strdup(operation) : NULL,
         };
-        int r = wanted.guests.items && wanted.forwards.items ? 0 : -ENOMEM;
+        int r = wanted.guests.items && wanted.forwards.items && !wanted.operation == !operation
+                        ? 0
+                        : -ENOMEM;
 
         for (size_t i = 0; i < network->n_guests && r >= 0; i++) {
                 const NetworkGuest *guest = &network->guests[i];
@@ -167,13 +170,13 @@ static int describe(const Network *network, RootNetwork *ret) {
 }
 
 /* From when the helper is asked until it has succeeded nobody knows what the kernel has. */
-static int apply(Network *network, Error *reterr) {
+static int apply(Network *network, const char *operation, Error *reterr) {
         _cleanup_(wanted_cleanup) RootNetwork wanted = {.guests = {.items = NULL}};
         uint64_t version;
         int r;
 
         (void) pthread_mutex_lock(&network->lock);
-        r = describe(network, &wanted);
+        r = describe(network, operation, &wanted);
         version = network->version;
         network->applied = VERSION_UNKNOWN;
         (void) pthread_mutex_unlock(&network->lock);
@@ -200,7 +203,8 @@ static int exchange_locked(Network *network, const VmId *id, NetworkGuest *guest
 }
 
 /* guest is taken; slot 0 removes. */
-static int change(Network *network, const VmId *id, NetworkGuest *guest, Error *reterr) {
+static int change(Network *network, const VmId *id, NetworkGuest *guest, const char *operation,
+                  Error *reterr) {
         NetworkGuest before = {.slot = 0};
         int r = exchange_locked(network, id, guest, &before);
 
@@ -208,7 +212,7 @@ static int change(Network *network, const VmId *id, NetworkGuest *guest, Error *
                 network_guest_clear(guest);
                 return error_set_errno(reterr, -r, "cannot change the network");
         }
-        r = apply(network, reterr);
+        r = apply(network, operation, reterr);
         if (r < 0)
                 (void) exchange_locked(network, id, &before, guest);
         network_guest_clear(guest);
@@ -228,14 +232,14 @@ int network_fill(Network *network, const NetworkGuest *guest) {
         return 0;
 }
 
-int network_put(Network *network, const NetworkGuest *guest, Error *reterr) {
+int network_put(Network *network, const NetworkGuest *guest, const char *operation, Error *reterr) {
         NetworkGuest copy;
         int r = network_guest_copy(guest, &copy);
 
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot change the network");
         (void) pthread_mutex_lock(&network->changing);
-        r = change(network, &guest->id, &copy, reterr);
+        r = change(network, &guest->id, &copy, operation, reterr);
         (void) pthread_mutex_unlock(&network->changing);
         return r;
 }
@@ -249,16 +253,16 @@ static bool is_known(Network *network, const VmId *id) {
         return known;
 }
 
-int network_remove(Network *network, const VmId *id, Error *reterr) {
+int network_remove(Network *network, const VmId *id, const char *operation, Error *reterr) {
         NetworkGuest none = {.slot = 0};
         int r = 0;
 
         (void) pthread_mutex_lock(&network->changing);
         if (is_known(network, id))
-                r = change(network, id, &none, reterr);
+                r = change(network, id, &none, operation, reterr);
         else
                 /* What a put that failed, or a VM that nobody knows, may have left. */
-                (void) apply(network, NULL);
+                (void) apply(network, operation, NULL);
         (void) pthread_mutex_unlock(&network->changing);
         return r;
 }
@@ -277,7 +281,7 @@ int network_apply(Network *network, Error *reterr) {
 
         (void) pthread_mutex_lock(&network->changing);
         if (is_stale(network))
-                r = apply(network, reterr);
+                r = apply(network, NULL, reterr);
         (void) pthread_mutex_unlock(&network->changing);
         return r;
 }

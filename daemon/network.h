@@ -30,8 +30,9 @@ int network_fill(Network *network, const NetworkGuest *guest);
 
 /* Block until the helper has applied the set, up to half a minute after those before them. On
  * failure the set is as it was, and the next change or network_apply() has it applied. */
-int network_put(Network *network, const NetworkGuest *guest, Error *reterr); /* adds or replaces */
+/* Adds or replaces. operation: the id of what it is done for, for the journal; may be NULL. */
+int network_put(Network *network, const NetworkGuest *guest, const char *operation, Error *reterr);
 /* One that is not in the set succeeds; the set is applied all the same. */
-int network_remove(Network *network, const VmId *id, Error *reterr);
+int network_remove(Network *network, const VmId *id, const char *operation, Error *reterr);
 /* Where the kernel may have another set than this. */
 int network_apply(Network *network, Error *reterr);

@@ -89,8 +89,9 @@ int root_inventory(const char *socket, uint64_t deadline_usec, Inventory *ret, E
         return root_do(socket, "Inventory", NULL, ret, deadline_usec, reterr);
 }
 
-int root_bridge_ensure(const char *socket, uint64_t deadline_usec, Error *reterr) {
-        return root_do(socket, "BridgeEnsure", NULL, NULL, deadline_usec, reterr);
+int root_bridge_ensure(const char *socket, uint64_t deadline_usec, const RootRequest *request,
+                       Error *reterr) {
+        return root_do(socket, "BridgeEnsure", request, NULL, deadline_usec, reterr);
 }
 
 int root_bridge_remove(const char *socket, uint64_t deadline_usec, Error *reterr) {

@@ -10,7 +10,8 @@ int root_ping(const char *socket, uint64_t deadline_usec, RootPong *ret, Error *
 /* The caller clears ret with schema_clear(&inventory_schema). */
 int root_inventory(const char *socket, uint64_t deadline_usec, Inventory *ret, Error *reterr);
 
-int root_bridge_ensure(const char *socket, uint64_t deadline_usec, Error *reterr);
+int root_bridge_ensure(const char *socket, uint64_t deadline_usec, const RootRequest *request,
+                       Error *reterr);
 int root_bridge_remove(const char *socket, uint64_t deadline_usec, Error *reterr);
 /* Has systemd-resolved ask bangerd for names of VMs; without a bridge there is nothing to set yet. */
 int root_resolver_set(const char *socket, uint64_t deadline_usec, Error *reterr);

@@ -37,6 +37,7 @@ static int grow_cow(Start *start, int dir_fd, Error *reterr) {
         const RootDiskGrow grow = {
                 .vm = start->id.text,
                 .cow_mib = (start->cow_bytes + MIB - 1) / MIB,
+                .operation = start_operation_text(start),
         };
         struct stat st;
 

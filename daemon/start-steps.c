@@ -27,39 +27,46 @@ static int disk_attach(Start *start, Error *reterr) {
                 .vm = start->id.text,
                 .image = start->image.text,
                 .work = start->work_mib > 0,
+                .operation = start_operation_text(start),
         };
 
         return root_disk_attach(start->root_socket, helper_deadline(), &disk, reterr);
 }
 
 static int disk_detach(Start *start, Error *reterr) {
-        const RootVmRef vm = {.vm = start->id.text};
+        const RootVmRef vm = {.vm = start->id.text, .operation = start_operation_text(start)};
 
         return root_disk_detach(start->root_socket, helper_deadline(), &vm, reterr);
 }
 
 static int bridge_ensure(Start *start, Error *reterr) {
-        return root_bridge_ensure(start->root_socket, helper_deadline(), reterr);
+        const RootRequest request = {.operation = start_operation_text(start)};
+
+        return root_bridge_ensure(start->root_socket, helper_deadline(), &request, reterr);
 }
 
 static int tap_create(Start *start, Error *reterr) {
-        const RootVm vm = {.vm = start->id.text, .slot = start->slot};
+        const RootVm vm = {
+                .vm = start->id.text,
+                .slot = start->slot,
+                .operation = start_operation_text(start),
+        };
 
         return root_tap_create(start->root_socket, helper_deadline(), &vm, reterr);
 }
 
 static int tap_delete(Start *start, Error *reterr) {
-        const RootVmRef vm = {.vm = start->id.text};
+        const RootVmRef vm = {.vm = start->id.text, .operation = start_operation_text(start)};
 
         return root_tap_delete(start->root_socket, helper_deadline(), &vm, reterr);
 }
 
 static int put_guest(Start *start, Error *reterr) {
-        return network_put(start->network, &start->guest, reterr);
+        return network_put(start->network, &start->guest, start_operation_text(start), reterr);
 }
 
 static int remove_guest(Start *start, Error *reterr) {
-        return network_remove(start->network, &start->id, reterr);
+        return network_remove(start->network, &start->id, start_operation_text(start), reterr);
 }
 
 static int jail_make(Start *start, Error *reterr) {
@@ -67,6 +74,7 @@ static int jail_make(Start *start, Error *reterr) {
                 .vm = start->id.text,
                 .slot = start->slot,
                 .kernel = start->kernel.text,
+                .operation = start_operation_text(start),
         };
 
         return root_jail_make(start->root_socket, helper_deadline(), &jail, &start->listener_fd,
@@ -74,7 +82,7 @@ static int jail_make(Start *start, Error *reterr) {
 }
 
 static int jail_remove(Start *start, Error *reterr) {
-        const RootVmRef vm = {.vm = start->id.text};
+        const RootVmRef vm = {.vm = start->id.text, .operation = start_operation_text(start)};
 
         return root_jail_remove(start->root_socket, helper_deadline(), &vm, reterr);
 }
@@ -115,6 +123,7 @@ static int launch(Start *start, Error *reterr) {
                 .slot = start->slot,
                 .vcpus = start->vcpus,
                 .memory_mib = start->memory_mib,
+                .operation = start_operation_text(start),
         };
 
         return root_launch(start->root_socket, helper_deadline(), &request, start->pty_far_fd,
@@ -126,13 +135,14 @@ static int kill_unit(Start *start, Error *reterr) {
                 .vm = start->id.text,
                 .signal = ROOT_SIGNAL_KILL,
                 .timeout_ms = KILL_TIMEOUT_MS,
+                .operation = start_operation_text(start),
         };
 
         return root_stop(start->root_socket, helper_deadline(), &stop, reterr);
 }
 
 static int reap(Start *start, Error *reterr) {
-        const RootVmRef vm = {.vm = start->id.text};
+        const RootVmRef vm = {.vm = start->id.text, .operation = start_operation_text(start)};
         RootReaped reaped = {};
         int r;
 
@@ -152,6 +162,7 @@ static int wait_socket(Start *start, RootSocket which, int *ret_fd, Error *reter
                 .slot = start->slot,
                 .socket = (int) which,
                 .timeout_ms = SOCKET_TIMEOUT_MS,
+                .operation = start_operation_text(start),
         };
 
         return root_socket(start->root_socket, helper_deadline(), &wanted,

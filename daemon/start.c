@@ -167,6 +167,14 @@ static int run_step(Start *start, StartStepIndex i, Error *reterr) {
         return 0;
 }
 
+char *start_operation_text(Start *start) {
+        if (!start->operation)
+                return NULL;
+        (void) snprintf(start->operation_text.text, sizeof(start->operation_text.text), "%s",
+                        operation_id(start->operation));
+        return start->operation_text.text;
+}
+
 int start_run(Start *start, Error *reterr) {
         for (int i = 0; i < _START_STEP_MAX; i++) {
                 _cleanup_error_ Error undo_error = ERROR_INIT;

@@ -87,6 +87,7 @@ struct Start {
         StartSpace *others;                  /* the VMs that run besides it */
         size_t n_others;
         Operation *operation;                /* NULL for a clean-up that nobody can cancel */
+        VmId operation_text;                 /* its id, for requests */
         VmSignal *signal;
 
         /* What the steps made; -1 for none. */
@@ -104,6 +105,8 @@ struct Start {
 void start_init(Start *start);
 /* Closes and frees what is still there; not the kernel's objects. */
 void start_clear(Start *start);
+/* The id of its operation, for requests to the helper; NULL without one. The start's. */
+char *start_operation_text(Start *start);
 /* All steps; or the undos of what was done, whose failures are joined to the error. Blocks. */
 int start_run(Start *start, Error *reterr);
 /* The undos from this step back to the first; goes on past failures and joins them. */

@@ -160,7 +160,8 @@ static void swap(VmRecord *record, bool *nat, Forwards *forwards) {
 static int network_job_run(void *userdata) {
         NetworkJob *job = userdata;
 
-        return network_put(job->network, &job->guest, &job->error);
+        return network_put(job->network, &job->guest, operation_id(job->vm->operation),
+                           &job->error);
 }
 
 static void network_job_failed(NetworkJob *job, int r) {

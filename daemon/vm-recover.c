@@ -20,7 +20,7 @@ typedef struct TakeOverJob {
         Vm *vm;
         const char *root_socket;
         RootSockets wanted;
-        char id[VM_ID_LENGTH + 1];
+        char id[VM_ID_LENGTH + 1], operation[VM_ID_LENGTH + 1];
         int vsock_fd;
         bool answers;
         bool stop; /* was asked for before; or the guest can call nobody any more */
@@ -113,6 +113,9 @@ static int take_over_submit(Vm *vm, bool stop) {
         job->wanted.vm = job->id;
         r = vm_begin(vm, KIND, NULL);
         if (r >= 0) {
+                (void) snprintf(job->operation, sizeof(job->operation), "%s",
+                                operation_id(vm->operation));
+                job->wanted.operation = job->operation;
                 vm->unasked = true;
                 r = pool_submit(vm->context->pool,
                                 &(PoolJob) {take_over_run, take_over_done, job});

@@ -6,29 +6,42 @@
 #include "common/clock.h"
 
 #define REPLY_TIMEOUT_USEC (5 * USEC_PER_SEC)
+/* systemd's own socket, for root: systemctl uses it too. Nothing is in between, and it is there
+ * while the bus is not. */
+#define MANAGER_ADDRESS "unix:path=/run/systemd/private"
 
-static int connect_to(const char *address, sd_bus **ret) {
+static int open_address(const char *address, sd_bus **ret) {
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        if (!address) {
+        r = sd_bus_new(&bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_set_address(bus, address);
+        if (r < 0)
+                return r;
+        r = sd_bus_negotiate_fds(bus, 1);
+        if (r < 0)
+                return r;
+        r = sd_bus_start(bus);
+        if (r < 0)
+                return r;
+        *ret = steal_ptr(bus);
+        return 0;
+}
+
+static int connect_to(const char *address, bool manager, sd_bus **ret) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = -ENOENT;
+
+        if (address)
+                r = open_address(address, &bus);
+        else if (manager)
+                r = open_address(MANAGER_ADDRESS, &bus);
+        if (r < 0 && !address)
                 r = sd_bus_open_system(&bus);
-                if (r < 0)
-                        return r;
-        } else {
-                r = sd_bus_new(&bus);
-                if (r < 0)
-                        return r;
-                r = sd_bus_set_address(bus, address);
-                if (r < 0)
-                        return r;
-                r = sd_bus_negotiate_fds(bus, 1);
-                if (r < 0)
-                        return r;
-                r = sd_bus_start(bus);
-                if (r < 0)
-                        return r;
-        }
+        if (r < 0)
+                return r;
         r = sd_bus_set_method_call_timeout(bus, REPLY_TIMEOUT_USEC);
         if (r < 0)
                 return r;
@@ -36,13 +49,21 @@ static int connect_to(const char *address, sd_bus **ret) {
         return 0;
 }
 
-int bus_connect(const char *address, sd_bus **ret, Error *reterr) {
-        int r = connect_to(address, ret);
+static int unreachable(int r, Error *reterr) {
+        return error_set(reterr, ERROR_UNAVAILABLE, -r, "cannot reach systemd's bus: %s",
+                         strerror(-r));
+}
 
-        if (r < 0)
-                return error_set(reterr, ERROR_UNAVAILABLE, -r, "cannot reach systemd's bus: %s",
-                                 strerror(-r));
-        return 0;
+int bus_connect(const char *address, sd_bus **ret, Error *reterr) {
+        int r = connect_to(address, false, ret);
+
+        return r < 0 ? unreachable(r, reterr) : 0;
+}
+
+int bus_connect_manager(const char *address, sd_bus **ret, Error *reterr) {
+        int r = connect_to(address, true, ret);
+
+        return r < 0 ? unreachable(r, reterr) : 0;
 }
 
 int bus_manager_call(sd_bus *bus, const char *method, sd_bus_message **ret, Error *reterr) {

@@ -22,6 +22,8 @@ static inline void bus_message_cleanup(sd_bus_message **message) {
 
 /* address NULL: the system bus. A call on it is given up after five seconds. */
 int bus_connect(const char *address, sd_bus **ret, Error *reterr);
+/* To systemd's manager alone, without the bus where that is possible. */
+int bus_connect_manager(const char *address, sd_bus **ret, Error *reterr);
 /* A call of systemd's manager, to be filled. */
 int bus_manager_call(sd_bus *bus, const char *method, sd_bus_message **ret, Error *reterr);
 /* Sends and waits. ret may be NULL. D-Bus's error comes back as its nearest errno. */

@@ -79,6 +79,7 @@ static int admit(VarlinkCall *call, const VarlinkMethod *method, _unused_ void *
 
 static void done(VarlinkCall *call, int r, const Error *error, uint64_t duration_usec,
                  void *userdata) {
+        const char *operation = varlink_call_text(call, "operation");
         Session *session = userdata;
 
         record_call(session->config->record, &(RecordedCall) {
@@ -86,7 +87,7 @@ static void done(VarlinkCall *call, int r, const Error *error, uint64_t duration
                                                      .vm = session->vm.text[0] ? session->vm.text :
                                                                                  NULL,
                                                      .peer = varlink_call_peer(call),
-                                                     .operation = error ? error->operation : NULL,
+                                                     .operation = operation,
                                                      .r = r,
                                                      .error = error,
                                                      .duration_usec = duration_usec,

@@ -7,6 +7,7 @@
 
 #include "common/strings.h"
 #include "helper/firewall-ports.h"
+#include "helper/firewall-probe.h"
 #include "helper/firewall-rules.h"
 #include "helper/netlink.h"
 #include "helper/nftables.h"
@@ -161,23 +162,46 @@ static int replace(const Host *host, Nftables *nftables, const FirewallPlan *pla
         return r;
 }
 
-static int drop_tables(const Host *host, Nftables *nftables, const char *bridge,
-                       const FirewallState *state, Error *reterr) {
+/* Who is there and whose it is, without what is in them. */
+static int read_tables(FirewallState *ret, Error *reterr) {
+        _cleanup_nftables_ Nftables *nftables = NULL;
+        int r;
+
+        if (firewall_probe(ret) >= 0)
+                return 0;
+        r = nftables_open(&nftables, reterr);
+        return r < 0 ? r : read_state(nftables, ret, reterr);
+}
+
+static int delete_tables(const char *commands, Error *reterr) {
+        _cleanup_nftables_ Nftables *nftables = NULL;
+        int r;
+
+        if (commands[0] == '\0')
+                return 0;
+        r = nftables_open(&nftables, reterr);
+        return r < 0 ? r : nftables_run(nftables, commands, reterr);
+}
+
+static int drop_tables(const Host *host, const char *bridge, Error *reterr) {
+        _cleanup_state_ FirewallState state = {};
         char commands[128] = "";
         int r;
 
-        r = sysctl_set_route_localnet(host, bridge, false, reterr);
+        r = read_tables(&state, reterr);
         if (r >= 0)
-                r = restore_forwarding(host, bridge, state, reterr);
+                r = sysctl_set_route_localnet(host, bridge, false, reterr);
+        if (r >= 0)
+                r = restore_forwarding(host, bridge, &state, reterr);
         for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++) {
                 size_t length = strlen(commands);
 
-                if (state->tables[i].present && state->tables[i].ours)
+                if (state.tables[i].present && state.tables[i].ours)
                         (void) snprintf(commands + length, sizeof(commands) - length,
                                         "delete table %s " FIREWALL_TABLE "\n",
                                         firewall_families[i]);
         }
-        return r < 0 || commands[0] == '\0' ? r : nftables_run(nftables, commands, reterr);
+        return r < 0 ? r : delete_tables(commands, reterr);
 }
 
 static int count_taps(size_t *ret, Error *reterr) {
@@ -204,16 +228,16 @@ static int set_plan(const Host *host, const FirewallPlan *plan, Error *reterr) {
         size_t n_taps = 0;
         int r;
 
+        if (plan->n_guests == 0) {
+                r = count_taps(&n_taps, reterr);
+                if (r < 0 || n_taps == 0)
+                        return r < 0 ? r : drop_tables(host, plan->bridge, reterr);
+        }
         r = nftables_open(&nftables, reterr);
         if (r >= 0)
                 r = read_state(nftables, &state, reterr);
-        if (r >= 0 && plan->n_guests == 0)
-                r = count_taps(&n_taps, reterr);
-        if (r < 0)
-                return r;
-        if (plan->n_guests == 0 && n_taps == 0)
-                return drop_tables(host, nftables, plan->bridge, &state, reterr);
-        r = refuse_foreign(&state, reterr);
+        if (r >= 0)
+                r = refuse_foreign(&state, reterr);
         if (r >= 0)
                 r = firewall_check_forwards(host, plan, &state.tables[FIREWALL_IP], reterr);
         return r < 0 ? r : replace(host, nftables, plan, &state, reterr);
@@ -237,28 +261,24 @@ int firewall_ensure(const Config *settings, Error *reterr) {
         _cleanup_state_ FirewallState state = {};
         int r;
 
-        r = firewall_plan_make(&nobody, settings, &plan, reterr);
-        if (r >= 0)
-                r = nftables_open(&nftables, reterr);
-        if (r >= 0)
-                r = read_state(nftables, &state, reterr);
+        r = read_tables(&state, reterr);
         if (r >= 0)
                 r = refuse_foreign(&state, reterr);
+        if (r >= 0 && !missing_tables(&state, FIREWALL_BRIDGE) &&
+            !missing_tables(&state, FIREWALL_IP))
+                return 0;
+        if (r >= 0)
+                r = firewall_plan_make(&nobody, settings, &plan, reterr);
+        if (r >= 0)
+                r = nftables_open(&nftables, reterr);
         if (r >= 0)
                 r = write_tables(nftables, &plan, &state, false, missing_tables, reterr);
         return error_prepend(reterr, r, "cannot set the tables of the guests' network up");
 }
 
 int firewall_remove(const Host *host, const Config *settings, Error *reterr) {
-        _cleanup_nftables_ Nftables *nftables = NULL;
-        _cleanup_state_ FirewallState state = {};
-        int r;
+        int r = drop_tables(host, settings->bridge, reterr);
 
-        r = nftables_open(&nftables, reterr);
-        if (r >= 0)
-                r = read_state(nftables, &state, reterr);
-        if (r >= 0)
-                r = drop_tables(host, nftables, settings->bridge, &state, reterr);
         return error_prepend(reterr, r, "cannot remove the tables of the guests' network");
 }
 

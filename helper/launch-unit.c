@@ -46,6 +46,7 @@ static const char *const switches[] = {
         "NoNewPrivileges",
         "PrivateTmp",
         "PrivateIPC",
+        "PrivateMounts",
         "ProtectKernelTunables",
         "ProtectKernelModules",
         "ProtectKernelLogs",

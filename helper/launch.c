@@ -175,7 +175,7 @@ static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *ret
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = bus_connect(host->paths->bus, &bus, reterr);
+        r = bus_connect_manager(host->paths->bus, &bus, reterr);
         if (r < 0)
                 return r;
         r = units_watch(bus, vm, reterr);

@@ -13,7 +13,7 @@
 
 typedef struct Waiting {
         const Host *host;
-        sd_bus *bus;
+        sd_bus **bus; /* NULL in there until there is something to wait for */
         const VmId *vm;
         uid_t uid, owner;
         int cancel_fd;
@@ -30,15 +30,24 @@ static int real_look(void *userdata, const char *path, int *ret_fd, Error *reter
         return socket_open(waiting->host, path, waiting->uid, waiting->owner, ret_fd, reterr);
 }
 
+/* Only for a socket that is not there at once. */
+static int watch_unit(const Waiting *waiting, Error *reterr) {
+        int r = bus_connect_manager(waiting->host->paths->bus, waiting->bus, reterr);
+
+        return r < 0 ? r : units_watch(*waiting->bus, waiting->vm, reterr);
+}
+
 static int real_check(void *userdata, Error *reterr) {
         Waiting *waiting = userdata;
         UnitStatus status;
         VmNames names;
-        int r;
+        int r = 0;
 
-        if (!waiting->changed)
-                return 0;
-        r = units_status(waiting->bus, waiting->vm, &status, reterr);
+        if (!*waiting->bus)
+                r = watch_unit(waiting, reterr);
+        if (r < 0 || !waiting->changed)
+                return r;
+        r = units_status(*waiting->bus, waiting->vm, &status, reterr);
         if (r < 0)
                 return r;
         waiting->changed = false;
@@ -56,7 +65,7 @@ static int real_check(void *userdata, Error *reterr) {
 static int real_pause(void *userdata, uint64_t until_usec) {
         Waiting *waiting = userdata;
         const UnitWait wait = {.deadline_usec = until_usec, .cancel_fd = waiting->cancel_fd};
-        int r = units_pause(waiting->bus, &wait);
+        int r = units_pause(*waiting->bus, &wait);
 
         if (r > 0)
                 waiting->changed = true;
@@ -93,12 +102,6 @@ static const SocketKind kinds[] = {
         [ROOT_SOCKET_VSOCK] = {"vsock socket", JAIL_VSOCK},
 };
 
-static int watch_unit(const Host *host, const VmId *vm, sd_bus **ret, Error *reterr) {
-        int r = bus_connect(host->paths->bus, ret, reterr);
-
-        return r < 0 ? r : units_watch(*ret, vm, reterr);
-}
-
 int handle_sockets(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
         const RootSockets *sockets = parameters;
         const SocketKind *kind = &kinds[sockets->socket];
@@ -120,15 +123,12 @@ int handle_sockets(VarlinkCall *call, const void *parameters, void *userdata, Er
         r = session_host(session, &host, reterr);
         if (r < 0)
                 return r;
-        r = watch_unit(&host, &vm, &bus, reterr);
-        if (r < 0)
-                return r;
         vm_names(&vm, &names);
         (void) snprintf(path, sizeof(path), "jails/%s/root%s", names.jail, kind->path);
         wanted.path = path;
         waiting = (Waiting) {
                 .host = &host,
-                .bus = bus,
+                .bus = &bus,
                 .vm = &vm,
                 .uid = vm_slot_uid((unsigned) sockets->slot),
                 .owner = session->install.uid,

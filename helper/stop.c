@@ -21,7 +21,7 @@ static int open_unit(Session *session, const char *id, VmId *ret_vm, sd_bus **re
         r = session_vm(session, id, &vm, reterr);
         if (r < 0)
                 return r;
-        r = bus_connect(session->config->paths->bus, &bus, reterr);
+        r = bus_connect_manager(session->config->paths->bus, &bus, reterr);
         if (r < 0)
                 return r;
         r = units_watch(bus, &vm, reterr);

@@ -121,13 +121,35 @@ int units_status(sd_bus *bus, const VmId *vm, UnitStatus *ret, Error *reterr) {
         return 0;
 }
 
-int units_refuse_active(const Host *host, const VmId *vm, Error *reterr) {
-        _cleanup_bus_ sd_bus *bus = NULL;
+/* One that is not loaded neither runs nor is about to; its properties would have systemd look for a
+ * file of it first. */
+static int is_loaded(sd_bus *bus, const VmId *vm, bool *ret, Error *reterr) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *call = NULL;
+        VmNames names;
+        int r;
+
+        vm_names(vm, &names);
+        r = bus_manager_call(bus, "GetUnit", &call, reterr);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(call, "s", names.unit);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot make a call");
+        r = sd_bus_call(bus, call, 0, &error, NULL);
+        if (r < 0 && !sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchUnit"))
+                return property_error(r, &error, "path", reterr);
+        *ret = r >= 0;
+        return 0;
+}
+
+int units_check_idle(sd_bus *bus, const VmId *vm, Error *reterr) {
+        bool loaded = false;
         UnitStatus status;
         int r;
 
-        r = bus_connect(host->paths->bus, &bus, reterr);
-        if (r < 0)
+        r = is_loaded(bus, vm, &loaded, reterr);
+        if (r < 0 || !loaded)
                 return r;
         r = units_status(bus, vm, &status, reterr);
         if (r < 0)
@@ -135,6 +157,13 @@ int units_refuse_active(const Host *host, const VmId *vm, Error *reterr) {
         if (status.state == ROOT_UNIT_ACTIVE)
                 return error_set(reterr, ERROR_BUSY, EBUSY, "vm %s is running", vm->text);
         return 0;
+}
+
+int units_refuse_active(const Host *host, const VmId *vm, Error *reterr) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = bus_connect_manager(host->paths->bus, &bus, reterr);
+
+        return r < 0 ? r : units_check_idle(bus, vm, reterr);
 }
 
 /* The wait reads the state again, whatever the signal says. */

@@ -42,7 +42,7 @@ int units_read(const Host *host, Inventory *inventory, Error *reterr) {
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        r = bus_connect(host->paths->bus, &bus, reterr);
+        r = bus_connect_manager(host->paths->bus, &bus, reterr);
         if (r < 0)
                 return r;
         r = units_list(bus, &reply, reterr);

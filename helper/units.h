@@ -22,6 +22,7 @@ typedef struct UnitWait {
 
 int units_status(sd_bus *bus, const VmId *vm, UnitStatus *ret, Error *reterr);
 /* -EBUSY (ERROR_BUSY) while the unit runs. */
+int units_check_idle(sd_bus *bus, const VmId *vm, Error *reterr);
 int units_refuse_active(const Host *host, const VmId *vm, Error *reterr);
 
 /* From here on units_pause() is woken when the unit changes. */

@@ -123,7 +123,11 @@ static void every_guest_and_five_hundred_forwards_fit_into_a_request(_unused_ vo
         static char vm[] = "0123456789", address[] = "255.255.255.255";
         RootGuest guests[VM_SLOT_MAX];
         RootForward forwards[500];
-        const RootNetwork network = {{guests, ELEMENTSOF(guests)}, {forwards, ELEMENTSOF(forwards)}};
+        const RootNetwork network = {
+                .guests = {guests, ELEMENTSOF(guests)},
+                .forwards = {forwards, ELEMENTSOF(forwards)},
+                .operation = vm,
+        };
         struct json_object *object = NULL;
         size_t size;
 

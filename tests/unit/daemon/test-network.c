@@ -54,7 +54,7 @@ static NetworkGuest db(void) {
 
 static int put(Fixture *fixture, NetworkGuest guest) {
         error_clear(&fixture->error);
-        return network_put(fixture->network, &guest, &fixture->error);
+        return network_put(fixture->network, &guest, NULL, &fixture->error);
 }
 
 static void write_file(const Fixture *fixture, const char *name, const char *text) {
@@ -76,7 +76,7 @@ static void the_helper_is_given_the_whole_set_each_time(void **state) {
         assert_int_equal(put(fixture, db()), 0);
         assert_file(fixture, "network", "aaaaaaaaaa 1\nbbbbbbbbbb 2 nat\n"
                                         "aaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
-        assert_int_equal(network_remove(fixture->network, &web_id, NULL), 0);
+        assert_int_equal(network_remove(fixture->network, &web_id, NULL, NULL), 0);
         assert_file(fixture, "network", "bbbbbbbbbb 2 nat\n");
 }
 
@@ -111,11 +111,11 @@ static void a_removal_that_fails_is_taken_back_and_can_be_repeated(void **state)
 
         assert_int_equal(put(fixture, web()), 0);
         write_file(fixture, "fails", "NetworkSet");
-        assert_true(network_remove(fixture->network, &web_id, NULL) < 0);
-        assert_true(network_remove(fixture->network, &web_id, &fixture->error) < 0);
+        assert_true(network_remove(fixture->network, &web_id, NULL, NULL) < 0);
+        assert_true(network_remove(fixture->network, &web_id, NULL, &fixture->error) < 0);
         assert_string_equal(fixture->error.message, "bangerd-root: NetworkSet does not work");
         write_file(fixture, "fails", "");
-        assert_int_equal(network_remove(fixture->network, &web_id, NULL), 0);
+        assert_int_equal(network_remove(fixture->network, &web_id, NULL, NULL), 0);
         assert_file(fixture, "network", "");
 }
 
@@ -125,10 +125,10 @@ static void the_removal_of_what_is_not_in_the_set_applies_it_and_never_fails(voi
 
         assert_int_equal(put(fixture, web()), 0);
         write_file(fixture, "network", "what the kernel had");
-        assert_int_equal(network_remove(fixture->network, &db_id, NULL), 0);
+        assert_int_equal(network_remove(fixture->network, &db_id, NULL, NULL), 0);
         assert_file(fixture, "network", "aaaaaaaaaa 1\naaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
         write_file(fixture, "fails", "NetworkSet");
-        assert_int_equal(network_remove(fixture->network, &db_id, NULL), 0);
+        assert_int_equal(network_remove(fixture->network, &db_id, NULL, NULL), 0);
 }
 
 static void what_is_filled_is_applied_once(void **state) {

@@ -187,7 +187,7 @@ static inline Lab *lab_need(void **state) {
 }
 
 static inline int lab_try(Lab *lab, size_t n_guests, size_t n_forwards) {
-        const RootNetwork network = {{lab->guests, n_guests}, {lab->forwards, n_forwards}};
+        const RootNetwork network = {{lab->guests, n_guests}, {lab->forwards, n_forwards}, NULL};
 
         error_clear(&lab->fixture->error);
         return firewall_set(&lab->host, &lab->settings, &network, &lab->fixture->error);

@@ -8,7 +8,7 @@ static char first[] = "0123456789", second[] = "abcdef0123", everywhere[] = "0.0
 static char *write_rules(FirewallFamily family, RootGuest *guests, size_t n_guests,
                          RootForward *forwards, size_t n_forwards, const FirewallTable *earlier,
                          bool isolated) {
-        const RootNetwork network = {{guests, n_guests}, {forwards, n_forwards}};
+        const RootNetwork network = {{guests, n_guests}, {forwards, n_forwards}, NULL};
         Config settings = config_default;
         FirewallPlan plan = {};
         char *text = NULL;

@@ -223,9 +223,9 @@ static void both_address_families_are_denied_whole(void **state) {
 
 static void the_sandbox_is_on(void **state) {
         static const char *const on[] = {
-                "NoNewPrivileges", "PrivateTmp", "PrivateIPC", "ProtectKernelTunables",
-                "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups", "ProtectClock",
-                "ProtectHostname", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality",
+                "NoNewPrivileges", "PrivateTmp", "PrivateIPC", "PrivateMounts",
+                "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs",
+                "ProtectControlGroups", "ProtectClock", "ProtectHostname", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality",
                 "MemoryDenyWriteExecute"};
 
         for (size_t i = 0; i < ELEMENTSOF(on); i++)

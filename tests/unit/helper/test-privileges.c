@@ -4,8 +4,8 @@
 #include "helper/dispatch.h"
 #include "tests/unit/helper/fixture.h"
 
-/* Beside this source: the compiler is given its full path. */
-static char *read_document(void) {
+/* Of the sources: the compiler is given this one's full path. */
+static char *read_source(const char *name) {
         static const char here[] = __FILE__;
         _cleanup_free_ char *path = strdup(here);
         char *slash, *text = NULL;
@@ -15,11 +15,100 @@ static char *read_document(void) {
                 assert_non_null(slash);
                 *slash = '\0';
         }
-        slash = string_format("%s/doc/privileges.md", path);
+        slash = string_format("%s/%s", path, name);
         assert_non_null(slash);
         assert_int_equal(io_read_file(AT_FDCWD, slash, 1 << 20, &text, NULL), 0);
         free(slash);
         return text;
+}
+
+static char *read_document(void) {
+        return read_source("doc/privileges.md");
+}
+
+/* From a heading to the next. */
+static char *read_section(const char *heading) {
+        _cleanup_free_ char *text = read_document();
+        char *begin = strstr(text, heading), *end;
+
+        assert_non_null(begin);
+        end = strstr(begin + 1, "\n## ");
+        if (end)
+                *end = '\0';
+        return strdup(begin);
+}
+
+/* Every word of text that begins with the prefix must be in the other text. */
+static void words_are_in(const char *text, const char *prefix, const char *characters,
+                         const char *other, const char *where) {
+        size_t n = 0;
+
+        for (const char *word = text; (word = strstr(word, prefix)); n++) {
+                _cleanup_free_ char *copy = strndup(word, strspn(word, characters));
+
+                assert_non_null(copy);
+                word += strlen(copy);
+                if (!strstr(other, copy))
+                        fail_msg("%s does not tell of %s", where, copy);
+        }
+        assert_true(n > 0);
+}
+
+#define CAPABILITY_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+
+/* The lines of a unit with that setting, without comments. */
+static char *settings_of(const char *unit, const char *name) {
+        _cleanup_free_ char *text = read_source(unit);
+        char *found = NULL, *rest = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&found, &size);
+
+        assert_non_null(out);
+        for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+                if (string_after_prefix(line, name))
+                        (void) fprintf(out, "%s\n", line);
+        assert_int_equal(fclose(out), 0);
+        return found;
+}
+
+static void the_document_tells_of_the_helpers_capabilities_and_no_other(_unused_ void **state) {
+        _cleanup_free_ char *set = settings_of("systemd/bangerd-root.service.in",
+                                               "CapabilityBoundingSet=");
+        _cleanup_free_ char *section = read_section("## Capabilities of bangerd-root.service");
+        char *table_end = strstr(section, "It has no ");
+
+        words_are_in(set, "CAP_", CAPABILITY_CHARACTERS, section, "doc/privileges.md");
+        assert_non_null(table_end);
+        *table_end = '\0';
+        words_are_in(section, "CAP_", CAPABILITY_CHARACTERS, set, "the unit");
+}
+
+static void the_document_tells_of_every_path_that_the_helper_may_write(_unused_ void **state) {
+        static const char path[] = "abcdefghijklmnopqrstuvwxyz0123456789_/";
+        _cleanup_free_ char *paths = settings_of("systemd/bangerd-root.service.in",
+                                                 "ReadWritePaths=");
+        _cleanup_free_ char *section = read_section("## Relaxations of its sandbox");
+        char *filter = strstr(section, "`RestrictSUIDSGID=`");
+
+        assert_non_null(filter);
+        *filter = '\0';
+        words_are_in(paths, "/proc/sys/", path, section, "doc/privileges.md");
+        words_are_in(paths, "/var/", path, section, "doc/privileges.md");
+        words_are_in(section, "/proc/sys/", path, paths, "the unit");
+        words_are_in(section, "/var/", path, paths, "the unit");
+}
+
+static void the_document_tells_of_the_capabilities_of_a_vms_unit(_unused_ void **state) {
+        _cleanup_free_ char *source = read_source("helper/launch-unit.c");
+        _cleanup_free_ char *section = read_section("## banger-vm-ID.service");
+        char *set = strstr(source, "#define CAPABILITIES"), *end;
+
+        assert_non_null(set);
+        end = strstr(set, "\n/*");
+        assert_non_null(end);
+        *end = '\0';
+        words_are_in(set, "CAP_", CAPABILITY_CHARACTERS, section, "doc/privileges.md");
+        words_are_in(section, "CAP_", CAPABILITY_CHARACTERS, set, "the unit");
 }
 
 static void the_document_has_one_section_for_every_verb_and_no_other(_unused_ void **state) {
@@ -62,6 +151,9 @@ static void every_verb_is_in_the_interface(_unused_ void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(the_document_has_one_section_for_every_verb_and_no_other),
+                TEST(the_document_tells_of_the_helpers_capabilities_and_no_other),
+                TEST(the_document_tells_of_every_path_that_the_helper_may_write),
+                TEST(the_document_tells_of_the_capabilities_of_a_vms_unit),
                 TEST(every_verb_has_a_handler_and_someone_who_may_call_it),
                 TEST(every_verb_is_in_the_interface),
         };

@@ -11,7 +11,7 @@
 #define STRANGER 65534
 
 typedef struct Record {
-        char result[32], verb[64], uid[16];
+        char result[32], verb[64], uid[16], operation[16];
 } Record;
 
 /* A session in a thread, and a client to it. */
@@ -39,6 +39,8 @@ static void keep(_unused_ int level, const LogField *fields, _unused_ const char
                         (void) snprintf(record->result, sizeof(record->result), "%s", value);
                 if (string_equal(fields->name, "BANGER_VERB"))
                         (void) snprintf(record->verb, sizeof(record->verb), "%s", value);
+                if (string_equal(fields->name, "BANGER_OPERATION"))
+                        (void) snprintf(record->operation, sizeof(record->operation), "%s", value);
                 if (string_equal(fields->name, "BANGER_PEER_UID"))
                         (void) snprintf(record->uid, sizeof(record->uid), "%s", value);
         }
@@ -201,6 +203,31 @@ static void every_call_leaves_one_record(void **state) {
         assert_string_equal(served->records[1].result, "ok");
 }
 
+/* Whether it succeeds or fails. */
+static void a_record_names_the_operation_that_the_call_is_for(void **state) {
+        Served *served = *state;
+        char id[] = "0123456789";
+        const RootRequest request = {.operation = id};
+        uint64_t deadline = clock_monotonic_usec() + 10 * USEC_PER_SEC;
+        RootPong pong = {};
+
+        served->config.sources = bad_sources;
+        served->config.n_sources = ELEMENTSOF(bad_sources);
+        start(served);
+        assert_int_equal(varlink_client_call(served->client, &interface_root, "Ping", &request,
+                                             &pong, NULL, 0, NULL, deadline, NULL),
+                         0);
+        assert_true(varlink_client_call(served->client, &interface_root, "Inventory", &request,
+                                        &served->fixture->inventory, NULL, 0, NULL, deadline,
+                                        NULL) < 0);
+        schema_clear(&root_pong_schema, &pong);
+        stop(served);
+        assert_int_equal(served->n_records, 2);
+        assert_string_equal(served->records[0].operation, "0123456789");
+        assert_string_equal(served->records[1].operation, "0123456789");
+        assert_string_equal(served->records[1].result, "Failed");
+}
+
 static void a_verb_that_does_not_exist_leaves_a_record(void **state) {
         Served *served = *state;
         VarlinkReply reply = {};
@@ -332,6 +359,7 @@ int main(void) {
                 SESSION_TEST(inventory_answers_what_the_sources_have),
                 SESSION_TEST(a_source_that_fails_is_an_error_that_names_it),
                 SESSION_TEST(every_call_leaves_one_record),
+                SESSION_TEST(a_record_names_the_operation_that_the_call_is_for),
                 SESSION_TEST(one_call_about_a_vm_waits_for_another),
                 SESSION_TEST(a_verb_that_does_not_exist_leaves_a_record),
                 SESSION_TEST(a_stranger_is_refused_and_recorded),

@@ -118,6 +118,50 @@ static int kill_with(const Step *step, Error *error) {
         return r;
 }
 
+static int check_idle(const Step *steps, size_t n_steps) {
+        Systemd systemd = systemd_start(steps, n_steps);
+        int r = units_check_idle(systemd.bus, &vm, NULL);
+
+        systemd_finish(&systemd);
+        return r;
+}
+
+static void a_unit_that_is_not_loaded_is_idle_without_more_questions(_unused_ void **state) {
+        static const Step steps[] = {
+                {"GetUnit", .error = "org.freedesktop.systemd1.NoSuchUnit"}};
+
+        assert_int_equal(check_idle(steps, ELEMENTSOF(steps)), 0);
+}
+
+static void a_unit_that_runs_or_is_about_to_is_not_idle(_unused_ void **state) {
+        static const Step running[] = {{.call = "GetUnit"},
+                                       {"ActiveState", .text = "active"},
+                                       {"SubState", .text = "running"}};
+        static const Step waiting[] = {{.call = "GetUnit"},
+                                       {"ActiveState", .text = "inactive"},
+                                       {"Job", .number = 42}};
+
+        assert_int_equal(check_idle(running, ELEMENTSOF(running)), -EBUSY);
+        assert_int_equal(check_idle(waiting, ELEMENTSOF(waiting)), -EBUSY);
+}
+
+static void a_unit_that_is_loaded_but_has_ended_is_idle(_unused_ void **state) {
+        static const Step steps[] = {{.call = "GetUnit"},
+                                     {"ActiveState", .text = "failed"},
+                                     {"SubState", .text = "failed"},
+                                     {"Result", .text = "signal"},
+                                     {"ExecMainCode", .number = 2},
+                                     {"ExecMainStatus", .number = 9}};
+
+        assert_int_equal(check_idle(steps, ELEMENTSOF(steps)), 0);
+}
+
+static void a_unit_that_cannot_be_asked_for_is_not_idle(_unused_ void **state) {
+        static const Step steps[] = {{"GetUnit", .error = SD_BUS_ERROR_ACCESS_DENIED}};
+
+        assert_int_equal(check_idle(steps, ELEMENTSOF(steps)), -EACCES);
+}
+
 static void the_signal_goes_to_the_main_process(_unused_ void **state) {
         assert_int_equal(kill_with(&(Step) {"KillUnit", .number = SIGTERM}, NULL), 0);
 }
@@ -171,6 +215,10 @@ int main(void) {
                 cmocka_unit_test(a_wait_for_the_end_is_woken_by_the_change),
                 cmocka_unit_test(a_wait_ends_at_its_deadline),
                 cmocka_unit_test(a_wait_ends_when_the_caller_hangs_up),
+                cmocka_unit_test(a_unit_that_is_not_loaded_is_idle_without_more_questions),
+                cmocka_unit_test(a_unit_that_runs_or_is_about_to_is_not_idle),
+                cmocka_unit_test(a_unit_that_is_loaded_but_has_ended_is_idle),
+                cmocka_unit_test(a_unit_that_cannot_be_asked_for_is_not_idle),
                 cmocka_unit_test(the_signal_goes_to_the_main_process),
                 cmocka_unit_test(killing_what_is_gone_succeeds),
                 cmocka_unit_test(what_systemd_says_against_a_signal_is_told),
