@@ -289,35 +289,47 @@ static void start_job_done(int r, void *userdata) {
         vm_settle(vm);
 }
 
-int64_t vm_cow_bytes(const Vm *vm) {
+int64_t vm_cow_bytes_with(const Vm *vm, int64_t cow_mib) {
         const ImageRecord *image = images_find_id(vm->context->images, &vm->record.image);
         int64_t usual = start_cow_bytes(image ? image->size_bytes : 0);
-        int64_t wanted = vm->record.cow_mib * INT64_C(1048576);
+        int64_t wanted = cow_mib * INT64_C(1048576);
 
         return wanted > usual ? wanted : usual;
 }
 
-static void count_one(Vm *other, void *userdata) {
-        Start *start = userdata;
+int64_t vm_cow_bytes(const Vm *vm) {
+        return vm_cow_bytes_with(vm, vm->record.cow_mib);
+}
 
-        if (other->slot == 0 || strcmp(other->record.id.text, start->id.text) == 0)
+typedef struct Others {
+        const Vm *vm;
+        StartSpace *items;
+        size_t n_items;
+} Others;
+
+static void count_one(Vm *other, void *userdata) {
+        Others *others = userdata;
+
+        if (other->slot == 0 || other == others->vm)
                 return;
-        start->others[start->n_others++] = (StartSpace) {
+        others->items[others->n_items++] = (StartSpace) {
                 .id = other->record.id,
                 .cow_bytes = vm_cow_bytes(other),
                 .work_bytes = start_work_bytes(other->record.work_mib),
         };
 }
 
-static int count_others(const Vm *vm, Start *start) {
-        Vms *vms = vm->context->vms;
+int vm_count_others(const Vm *vm, StartSpace **ret, size_t *ret_n) {
+        Others others = {.vm = vm};
         int64_t running, total;
 
-        vms_count(vms, &running, &total);
-        start->others = calloc((size_t) total + 1, sizeof(*start->others));
-        if (!start->others)
+        vms_count(vm->context->vms, &running, &total);
+        others.items = calloc((size_t) total + 1, sizeof(*others.items));
+        if (!others.items)
                 return -ENOMEM;
-        vms_for_each(vms, count_one, start);
+        vms_for_each(vm->context->vms, count_one, &others);
+        *ret = others.items;
+        *ret_n = others.n_items;
         return 0;
 }
 
@@ -382,7 +394,7 @@ static int submit(Vm *vm, VarlinkCall *call, Error *reterr) {
         r = vm_prepare(vm, &job->start, reterr);
         if (r < 0)
                 return r;
-        r = count_others(vm, &job->start);
+        r = vm_count_others(vm, &job->start.others, &job->start.n_others);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start");
         /* Durable first: after a crash this says whose objects are left. */
