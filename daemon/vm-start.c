@@ -13,6 +13,7 @@
 
 #define TAIL_LINES 6
 #define TAIL_MAX 1000
+#define LACKS_MAX 1000 /* more than the agent sends */
 
 typedef struct StartJob {
         Start start;
@@ -62,10 +63,36 @@ static int on_hello(const HostHello *hello, GuestConfig *ret, void *userdata, Er
                               &vm->context->config, ret, reterr);
 }
 
+/* Whole characters, so that it stays UTF-8. */
+static char *cut(const char *text, size_t max) {
+        size_t n = strnlen(text, max);
+
+        while (n > 0 && (text[n] & 0xC0) == 0x80)
+                n--;
+        return strndup(text, n);
+}
+
+/* With each report again: a daemon that was restarted learns it so. */
+static void hear_lacks(Vm *vm, const char *message) {
+        const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
+
+        _cleanup_free_ char *lacks = message ? cut(message, LACKS_MAX) : NULL;
+
+        if (!lacks || string_equal(lacks, vm->lacks))
+                return;
+        free(vm->lacks);
+        vm->lacks = steal_ptr(lacks);
+        log_write(LOG_WARNING, fields, "%s: the guest goes on without: %s", vm->record.name,
+                  vm->lacks);
+        vm_changed(vm);
+}
+
 static void on_report(const HostReport *report, void *userdata) {
         Vm *vm = userdata;
         const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
 
+        if (report->stage != GUEST_FAILED)
+                hear_lacks(vm, report->message);
         switch ((GuestStage) report->stage) {
         case GUEST_AGENT:
                 vm_signal_set(vm->signal, VM_SIGNAL_AGENT, NULL);

@@ -407,7 +407,7 @@ int vm_describe(const Vm *vm, VmInfo *ret) {
                 .work_mib = record->work_mib,
                 .cow_mib = (vm_cow_bytes(vm) + MIB - 1) / MIB,
                 .slot = vm->slot,
-                .reason = copy_or_null(record->reason),
+                .reason = copy_or_null(record->reason ? record->reason : vm->lacks),
                 .created_s = record->created_s,
                 .started_s = vm->state == VM_RUNNING || vm->state == VM_STOPPING ? record->started_s : 0,
                 .ephemeral = record->ephemeral,

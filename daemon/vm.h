@@ -30,6 +30,7 @@ struct Vm {
 
         /* While it runs. */
         VmSignal *signal;
+        char *lacks; /* what its guest says it does without; NULL: nothing */
         GuestChannel *channel;
         Console *console;
         int vsock_fd; /* O_PATH */
