@@ -78,9 +78,12 @@ static int start(const CommandContext *context, char *vm, int signal_fd, Error *
         VmProgress progress = {.operation = NULL};
         int r = vm_follow(context, "Start", &ref, signal_fd, &progress, reterr);
 
-        if (r >= 0)
-                schema_clear(&vm_progress_schema, &progress);
-        return r;
+        if (r < 0)
+                return r;
+        if (progress.vm && !context->json)
+                vm_warn(context, progress.vm);
+        schema_clear(&vm_progress_schema, &progress);
+        return 0;
 }
 
 /* Deleted is what is gone already, too: it was to go when it stopped. */

@@ -2,10 +2,8 @@
 #include "cli/output.h"
 #include "cli/vm.h"
 
-/* A reason that comes with a success is something to know: the guest had to be ended, say. */
 static int print_vm(const CommandContext *context, const VmInfo *vm) {
-        if (vm->reason)
-                (void) output_line(context->err, "warning: %s: %s", vm->name, vm->reason);
+        vm_warn(context, vm);
         return output_line(context->out, "%s", vm->name);
 }
 

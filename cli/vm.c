@@ -158,3 +158,8 @@ int vm_own_failure(const CommandContext *context, const Error *error, int r) {
         output_error(context->err, context->json, error, r);
         return VM_EXIT_OWN_FAILURE;
 }
+
+void vm_warn(const CommandContext *context, const VmInfo *vm) {
+        if (vm->reason)
+                (void) output_line(context->err, "warning: %s: %s", vm->name, vm->reason);
+}

@@ -13,6 +13,8 @@ int vm_follow(const CommandContext *context, const char *method, const void *in,
  * for the agent, with ERROR_CANCELED. */
 int vm_exec(const CommandContext *context, const VmExec *exec, int wake_fd, int *ret_status,
             Error *reterr);
+/* A reason that comes with a success is something to know: the guest had to be ended, say. */
+void vm_warn(const CommandContext *context, const VmInfo *vm);
 /* Exit status of run and exec for a failure that is not the command's (as Podman's). */
 #define VM_EXIT_OWN_FAILURE 125
 /* Prints the error and returns VM_EXIT_OWN_FAILURE. */

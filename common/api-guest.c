@@ -159,7 +159,7 @@ static const Field host_report_fields[] = {
         {.name = "message",
          .type = FIELD_STRING,
          .offset = offsetof(HostReport, message),
-         .summary = "Why it failed"},
+         .summary = "Why it failed, or what it does without"},
 };
 
 const Schema host_report_schema = {

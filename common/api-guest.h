@@ -35,7 +35,7 @@ typedef enum GuestStage {
 
 typedef struct HostReport {
         int stage;
-        char *message;
+        char *message; /* why it failed; of other stages: what the guest lacks; NULL: nothing */
 } HostReport;
 
 typedef struct GuestExec {

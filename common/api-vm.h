@@ -38,9 +38,11 @@ typedef struct VmInfo {
         int readiness;      /* VmReadiness */
         int64_t vcpus, memory_mib;
         int64_t work_mib;   /* 0: no work disk */
+        int64_t cow_mib;    /* what the changes to its root may take */
         char *address;      /* IPv4 of the guest while it has a slot; may be NULL */
         int64_t slot;       /* 0: none */
-        char *reason;       /* why it is broken, or how it stopped when nobody asked; may be NULL */
+        char *reason;       /* why it is broken, how it stopped when nobody asked, or what its guest
+                             * does without; may be NULL */
         int64_t created_s;  /* seconds since the epoch */
         int64_t started_s;  /* 0: not running */
         bool ephemeral;     /* deleted as soon as it stops */
@@ -77,7 +79,9 @@ typedef struct VmSet {
         char *vm;
         int nat; /* VmSwitch */
 } VmSet;
-/* Of a stopped VM: what its next start makes of its disks. Never smaller. 0: as it is. */
+
+/* Of a stopped VM: what its next start makes of its disks. Never smaller than their files are. 0: as
+ * it is. */
 typedef struct VmResize {
         char *vm;
         int64_t work_mib;

@@ -29,8 +29,8 @@ typedef struct WorkerDiskMake {
         int64_t size_bytes;
 } WorkerDiskMake;
 
-extern const Schema worker_disk_make_schema, worker_image_import_schema, worker_image_progress_schema,
-        worker_kernel_import_schema, worker_kernel_facts_schema;
+extern const Schema worker_disk_make_schema, worker_image_import_schema,
+        worker_image_progress_schema, worker_kernel_import_schema, worker_kernel_facts_schema;
 /* MakeDisk(WorkerDiskMake) -> {}; ImportImage(WorkerImageImport) -> WorkerImageProgress, streams;
  * ImportKernel(WorkerKernelImport) -> WorkerKernelFacts. */
 extern const Interface interface_worker;

@@ -5,8 +5,6 @@
 #include <poll.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "common/clock.h"
@@ -15,9 +13,6 @@
 #include "daemon/firecracker.h"
 #include "daemon/start.h"
 
-#define MIB INT64_C(1048576)
-/* Left free for everybody else on that file system. */
-#define SPACE_FLOOR_BYTES (64 * MIB)
 #define VERSION_TIMEOUT_USEC (10 * USEC_PER_SEC)
 #define MEMINFO_MAX 16384
 
@@ -173,48 +168,20 @@ static int check_memory(const Start *start, Error *reterr) {
         return error_set_hint(reterr, r, "stop another VM, or make this one with less memory");
 }
 
-/* What a disk's file may still take of the file system. */
-static int64_t file_missing(const Start *start, const VmId *id, const char *name,
-                            int64_t full_bytes) {
-        _cleanup_free_ char *path = string_format("%s/vms/%s/%s", start->state_dir, id->text, name);
-        struct stat st;
-        int64_t taken = 0;
-
-        if (path && stat(path, &st) >= 0)
-                taken = (int64_t) st.st_blocks * 512; /* stat(2): whatever the file system's block */
-        return full_bytes > taken ? full_bytes - taken : 0;
-}
-
-static int64_t space_missing(const Start *start, const StartSpace *space) {
-        return file_missing(start, &space->id, "root.cow", space->cow_bytes) +
-               file_missing(start, &space->id, "work.img", space->work_bytes);
-}
-
 static int check_space(const Start *start, Error *reterr) {
         const StartSpace own = {
                 .id = start->id,
                 .cow_bytes = start->cow_bytes,
                 .work_bytes = start_work_bytes(start->work_mib),
         };
-        int64_t wanted = space_missing(start, &own);
-        struct statvfs fs;
-        int64_t free_bytes;
-        int r;
+        int r = start_check_space(start->state_dir, &own, start->others, start->n_others, reterr);
 
-        for (size_t i = 0; i < start->n_others; i++)
-                wanted += space_missing(start, &start->others[i]);
-        if (statvfs(start->state_dir, &fs) < 0)
-                return error_set_errno(reterr, errno, "cannot look at %s", start->state_dir);
-        free_bytes = (int64_t) fs.f_bavail * (int64_t) fs.f_frsize - SPACE_FLOOR_BYTES;
-        if (wanted <= free_bytes)
-                return 0;
-        r = error_set(reterr, ERROR_NO_SPACE, ENOSPC,
-                      "the disks of it and of the running VMs may need %" PRId64 " MiB more, "
-                      "%s has %" PRId64 " MiB to give",
-                      (wanted + MIB - 1) / MIB, start->state_dir,
-                      free_bytes > 0 ? free_bytes / MIB : 0);
-        return error_set_hint(reterr, r, "delete VMs or images, make the file system larger, or make "
-                              "the VM anew with a smaller --work-disk");
+        if (r != -ENOSPC)
+                return r;
+        return error_set_hint(reterr, r,
+                              "delete VMs or images, or make the file system larger; what no start "
+                              "has made or grown yet can be made smaller: banger vm resize %s "
+                              "--work-disk SIZE --cow SIZE", start->name);
 }
 
 int start_check(Start *start, Error *reterr) {

@@ -10,10 +10,10 @@
 #include "daemon/start.h"
 #include "daemon/worker-stub.h"
 
-#define COW "root.cow"
-#define WORK "work.img"
+#define COW START_COW_FILE
+#define WORK START_WORK_FILE
 /* Until it has a file system: what a crash leaves is begun anew. */
-#define WORK_PART "work.img.part"
+#define WORK_PART WORK ".part"
 #define GROW_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define MIB INT64_C(1048576)
 

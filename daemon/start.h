@@ -50,7 +50,11 @@ struct StartOps {
         int (*wait_ready)(Start *start, Error *reterr);
 };
 
-/* What the disks of a VM may take. */
+/* The files of a VM's disks, in vms/ID. */
+#define START_COW_FILE "root.cow"
+#define START_WORK_FILE "work.img"
+
+/* What the disks of a VM may take, or their files have. */
 typedef struct StartSpace {
         VmId id;
         int64_t cow_bytes;
@@ -117,5 +121,10 @@ int64_t start_cow_bytes(int64_t image_bytes);
 int64_t start_work_bytes(int64_t work_mib);
 /* start_ops.make_disk: makes what files of its disks are not there yet, and lets grow what is to. */
 int start_make_disks(Start *start, Error *reterr);
+/* The sizes of its disks' files as they are; 0 for one that is not there. */
+int start_read_sizes(const char *state_dir, const VmId *id, StartSpace *ret, Error *reterr);
+/* Is there room for all of these at their full sizes? -ENOSPC, without a hint. */
+int start_check_space(const char *state_dir, const StartSpace *own, const StartSpace *others,
+                      size_t n_others, Error *reterr);
 /* The step `check` of start_ops; -errno with what to do. */
 int start_check(Start *start, Error *reterr);

@@ -13,6 +13,7 @@
 
 #define TAIL_LINES 6
 #define TAIL_MAX 1000
+#define LACKS_MAX 1000 /* more than the agent sends */
 
 typedef struct StartJob {
         Start start;
@@ -62,10 +63,36 @@ static int on_hello(const HostHello *hello, GuestConfig *ret, void *userdata, Er
                               &vm->context->config, ret, reterr);
 }
 
+/* Whole characters, so that it stays UTF-8. */
+static char *cut(const char *text, size_t max) {
+        size_t n = strnlen(text, max);
+
+        while (n > 0 && (text[n] & 0xC0) == 0x80)
+                n--;
+        return strndup(text, n);
+}
+
+/* With each report again: a daemon that was restarted learns it so. */
+static void hear_lacks(Vm *vm, const char *message) {
+        const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
+
+        _cleanup_free_ char *lacks = message ? cut(message, LACKS_MAX) : NULL;
+
+        if (!lacks || string_equal(lacks, vm->lacks))
+                return;
+        free(vm->lacks);
+        vm->lacks = steal_ptr(lacks);
+        log_write(LOG_WARNING, fields, "%s: the guest goes on without: %s", vm->record.name,
+                  vm->lacks);
+        vm_changed(vm);
+}
+
 static void on_report(const HostReport *report, void *userdata) {
         Vm *vm = userdata;
         const LogField fields[] = {{"BANGER_VM", vm->record.id.text}, {}};
 
+        if (report->stage != GUEST_FAILED)
+                hear_lacks(vm, report->message);
         switch ((GuestStage) report->stage) {
         case GUEST_AGENT:
                 vm_signal_set(vm->signal, VM_SIGNAL_AGENT, NULL);
@@ -289,35 +316,47 @@ static void start_job_done(int r, void *userdata) {
         vm_settle(vm);
 }
 
-int64_t vm_cow_bytes(const Vm *vm) {
+int64_t vm_cow_bytes_with(const Vm *vm, int64_t cow_mib) {
         const ImageRecord *image = images_find_id(vm->context->images, &vm->record.image);
         int64_t usual = start_cow_bytes(image ? image->size_bytes : 0);
-        int64_t wanted = vm->record.cow_mib * INT64_C(1048576);
+        int64_t wanted = cow_mib * INT64_C(1048576);
 
         return wanted > usual ? wanted : usual;
 }
 
-static void count_one(Vm *other, void *userdata) {
-        Start *start = userdata;
+int64_t vm_cow_bytes(const Vm *vm) {
+        return vm_cow_bytes_with(vm, vm->record.cow_mib);
+}
 
-        if (other->slot == 0 || strcmp(other->record.id.text, start->id.text) == 0)
+typedef struct Others {
+        const Vm *vm;
+        StartSpace *items;
+        size_t n_items;
+} Others;
+
+static void count_one(Vm *other, void *userdata) {
+        Others *others = userdata;
+
+        if (other->slot == 0 || other == others->vm)
                 return;
-        start->others[start->n_others++] = (StartSpace) {
+        others->items[others->n_items++] = (StartSpace) {
                 .id = other->record.id,
                 .cow_bytes = vm_cow_bytes(other),
                 .work_bytes = start_work_bytes(other->record.work_mib),
         };
 }
 
-static int count_others(const Vm *vm, Start *start) {
-        Vms *vms = vm->context->vms;
+int vm_count_others(const Vm *vm, StartSpace **ret, size_t *ret_n) {
+        Others others = {.vm = vm};
         int64_t running, total;
 
-        vms_count(vms, &running, &total);
-        start->others = calloc((size_t) total + 1, sizeof(*start->others));
-        if (!start->others)
+        vms_count(vm->context->vms, &running, &total);
+        others.items = calloc((size_t) total + 1, sizeof(*others.items));
+        if (!others.items)
                 return -ENOMEM;
-        vms_for_each(vms, count_one, start);
+        vms_for_each(vm->context->vms, count_one, &others);
+        *ret = others.items;
+        *ret_n = others.n_items;
         return 0;
 }
 
@@ -382,7 +421,7 @@ static int submit(Vm *vm, VarlinkCall *call, Error *reterr) {
         r = vm_prepare(vm, &job->start, reterr);
         if (r < 0)
                 return r;
-        r = count_others(vm, &job->start);
+        r = vm_count_others(vm, &job->start.others, &job->start.n_others);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start");
         /* Durable first: after a crash this says whose objects are left. */

@@ -148,5 +148,7 @@ void vm_release(Vm *vm) {
         vm->vsock_fd = close_fd(vm->vsock_fd);
         vm->halt_timer = sd_event_source_disable_unref(vm->halt_timer);
         vm->halt_looks = 0;
+        free(vm->lacks);
+        vm->lacks = NULL;
         vm->heard = 0;
 }

@@ -10,6 +10,7 @@
 
 #define NAME_MAX_LENGTH 40 /* vm_name_check() */
 #define NAME_ID_DIGITS 4
+#define MIB INT64_C(1048576)
 
 struct Vms {
         DaemonContext *context;
@@ -404,8 +405,9 @@ int vm_describe(const Vm *vm, VmInfo *ret) {
                 .vcpus = record->vcpus,
                 .memory_mib = record->memory_mib,
                 .work_mib = record->work_mib,
+                .cow_mib = (vm_cow_bytes(vm) + MIB - 1) / MIB,
                 .slot = vm->slot,
-                .reason = copy_or_null(record->reason),
+                .reason = copy_or_null(record->reason ? record->reason : vm->lacks),
                 .created_s = record->created_s,
                 .started_s = vm->state == VM_RUNNING || vm->state == VM_STOPPING ? record->started_s : 0,
                 .ephemeral = record->ephemeral,

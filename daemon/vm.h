@@ -30,6 +30,7 @@ struct Vm {
 
         /* While it runs. */
         VmSignal *signal;
+        char *lacks; /* what its guest says it does without; NULL: nothing */
         GuestChannel *channel;
         Console *console;
         int vsock_fd; /* O_PATH */
@@ -113,8 +114,12 @@ int vm_start(Vm *vm, VarlinkCall *call, Error *reterr);
 int vm_start_again(Vm *vm, const char *reason, Error *reterr);
 /* Copies what the steps need to know. The caller clears ret with start_clear(). */
 int vm_prepare(const Vm *vm, Start *ret, Error *reterr);
-/* What its file of changes may take: what was asked for, or a root rewritten whole. */
+/* What its file of changes may take: what was asked for, or at least a root rewritten whole. */
 int64_t vm_cow_bytes(const Vm *vm);
+/* The same, were that asked for (0: nothing). */
+int64_t vm_cow_bytes_with(const Vm *vm, int64_t cow_mib);
+/* What the disks of those that run besides it may take; allocated. -ENOMEM. */
+int vm_count_others(const Vm *vm, StartSpace **ret, size_t *ret_n);
 int vm_adopt_listener(Vm *vm, int listener_fd);          /* takes it */
 int vm_adopt_console(Vm *vm, int pty_fd, int log_fd, Rings *rings); /* takes all */
 /* Frees what it has while it runs. */

@@ -41,7 +41,7 @@ typedef struct Agent {
         VarlinkClient *host;
         uint64_t next_call_usec, backoff_usec; /* while there is no connection */
         GuestStage stage;
-        char *failure;
+        const char *message; /* with every report: what the guest lacks, or why it failed; or NULL */
 } Agent;
 
 static void drop_host(Agent *agent, const Error *error) {
@@ -56,7 +56,7 @@ static void report(Agent *agent, GuestStage stage) {
         _cleanup_error_ Error error = ERROR_INIT;
 
         agent->stage = stage;
-        if (agent->host && host_report(agent->host, stage, agent->failure,
+        if (agent->host && host_report(agent->host, stage, agent->message,
                                        clock_monotonic_usec() + CALL_USEC, &error) < 0)
                 drop_host(agent, &error);
 }
@@ -77,7 +77,7 @@ static int call_host(Agent *agent, Error *reterr) {
         if (r >= 0)
                 r = host_set_clock(&config, reterr);
         if (r >= 0)
-                r = host_report(agent->host, agent->stage, agent->failure, deadline, reterr);
+                r = host_report(agent->host, agent->stage, agent->message, deadline, reterr);
         return r;
 }
 
@@ -122,7 +122,7 @@ static void hear_parent(Agent *agent) {
                 return;
         if (n > 0) {
                 text[n] = '\0';
-                agent->failure = strdup(text);
+                agent->message = strdup(text);
                 report(agent, GUEST_FAILED);
         } else if (agent->sessions.config.init == INIT_OTHER) {
                 report(agent, GUEST_INIT);
@@ -235,11 +235,12 @@ int agent_main(int argc, char **argv) {
         };
         int host_fd, r;
 
-        if (argc != 5)
+        if (argc != 6)
                 return 2;
         host_fd = parse_fd(argv[2]);
         agent.parent_fd = parse_fd(argv[3]);
         agent.sessions.config.init = init_kind_from_name(argv[4]);
+        agent.message = argv[5][0] != '\0' ? argv[5] : NULL;
         r = agent_open(&agent, host_fd);
         if (r < 0) {
                 console_print("the agent cannot start: %s", strerror(-r));
@@ -257,8 +258,9 @@ int agent_main(int argc, char **argv) {
 static _Noreturn void become_agent(const AgentConfig *config) {
         _cleanup_free_ char *host = string_format("%d", config->host_fd);
         _cleanup_free_ char *parent = string_format("%d", config->parent_fd);
+        _cleanup_free_ char *lacks = strdup(config->lacks ? config->lacks : "");
         char name[] = AGENT_NAME, verb[] = AGENT_VERB, kind[16];
-        char *arguments[] = {name, verb, host, parent, kind, NULL};
+        char *arguments[] = {name, verb, host, parent, kind, lacks, NULL};
 
         (void) snprintf(kind, sizeof(kind), "%s", init_kind_names[config->init]);
         (void) fcntl(config->host_fd, F_SETFD, 0);

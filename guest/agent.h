@@ -11,6 +11,7 @@ typedef struct AgentConfig {
         int host_fd;   /* connection to the host, configured already */
         int parent_fd; /* to process 1: a byte when it may go on; its end: the init runs */
         InitKind init;
+        const char *lacks; /* what the guest does without, for its host; NULL: nothing */
 } AgentConfig;
 
 /* Forks; the child becomes the agent. Takes both descriptors in the child only. */

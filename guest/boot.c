@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "common/clock.h"
+#include "common/strings.h"
 #include "guest/agent.h"
 #include "guest/console.h"
 #include "guest/host.h"
@@ -26,6 +27,7 @@
 typedef struct Boot {
         VarlinkClient *host;
         GuestConfig config;
+        Error lacks; /* what the host is to be told of all that the guest does without */
 } Boot;
 
 static uint64_t after(uint64_t usec) {
@@ -80,22 +82,27 @@ static int step_identity(Boot *boot, Error *reterr) {
         return identity_apply(&boot->config, reterr);
 }
 
-/* In order. What a guest can live without is said on the console, and the boot goes on: somebody
- * can then get in and look. */
+typedef enum StepFailure {
+        FAILURE_ENDS,  /* the guest */
+        FAILURE_PRINT, /* on the console */
+        FAILURE_TELL,  /* the host as well: what the user has asked for is not there */
+} StepFailure;
+
+/* In order. Where the guest can live without, the boot goes on: somebody can then get in and look. */
 static const struct {
         const char *name;
         int (*run)(Boot *boot, Error *reterr);
-        bool needed;
+        StepFailure failure;
 } steps[] = {
-        {"kernel file systems", step_kernel, true},
-        {"modules", step_modules, false},
-        {"host", step_host, true},
-        {"clock", step_clock, false},
-        {"network", step_network, false},
-        {"root", step_root, true},
-        {"mounts", step_rest, false},
-        {"work disk", step_work, false},
-        {"identity", step_identity, false},
+        {"kernel file systems", step_kernel, FAILURE_ENDS},
+        {"modules", step_modules, FAILURE_PRINT},
+        {"host", step_host, FAILURE_ENDS},
+        {"clock", step_clock, FAILURE_PRINT},
+        {"network", step_network, FAILURE_PRINT},
+        {"root", step_root, FAILURE_ENDS},
+        {"mounts", step_rest, FAILURE_PRINT},
+        {"work disk", step_work, FAILURE_TELL},
+        {"identity", step_identity, FAILURE_PRINT},
 };
 
 static _Noreturn void boot_fail(const Boot *boot, const Error *error) {
@@ -119,9 +126,11 @@ static void run_steps(Boot *boot) {
                 if (r >= 0)
                         continue;
                 error_prepend(&error, r, "%s", steps[i].name);
-                if (steps[i].needed)
+                if (steps[i].failure == FAILURE_ENDS)
                         boot_fail(boot, &error);
                 console_error("the boot goes on", &error);
+                if (steps[i].failure == FAILURE_TELL)
+                        error_move(&boot->lacks, &error);
         }
 }
 
@@ -136,17 +145,28 @@ static int wait_agent(int fd, Error *reterr) {
         return error_set(reterr, ERROR_FAILED, EIO, "the agent did not start");
 }
 
+/* The host passes on what it is told, so that the remedy is in it. */
+static char *describe_lacks(const Error *error) {
+        if (!error->message)
+                return NULL;
+        return error->hint ? string_format("%s; %s", error->message, error->hint)
+                           : strdup(error->message);
+}
+
 static int start_agent(Boot *boot, InitKind init, int *ret_fd, pid_t *ret_pid, Error *reterr) {
+        _cleanup_free_ char *lacks = NULL;
         _cleanup_close_ int ours = -1;
         int pair[2], r;
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
                 return error_set_errno(reterr, errno, "cannot start the agent");
         ours = pair[0];
+        lacks = describe_lacks(&boot->lacks);
         /* Every reply of the host was read, so nothing is lost with the client's buffers. */
         r = agent_start(&(AgentConfig) {.host_fd = varlink_client_fd(boot->host),
                                         .parent_fd = pair[1],
-                                        .init = init},
+                                        .init = init,
+                                        .lacks = lacks},
                         ret_pid, reterr);
         /* With the agent's end open here, its death would go unheard. */
         close_fd(pair[1]);

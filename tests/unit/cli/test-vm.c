@@ -258,6 +258,34 @@ static void a_stop_by_force_says_why(void **state) {
         ran_clear(&ran);
 }
 
+static void a_start_warns_of_what_the_guest_lacks(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Start", .reason = "work disk: it is not mounted"},
+                {},
+        };
+        Ran ran = run(*state, steps, (const char *const[]) {"vm", "start", "web", NULL});
+
+        assert_int_equal(ran.status, 0);
+        assert_string_equal(ran.err, "warning: web: work disk: it is not mounted\n");
+        ran_clear(&ran);
+}
+
+static void a_run_warns_of_what_the_guest_lacks(void **state) {
+        static const ScriptStep steps[] = {
+                {.method = "VM.Create"},
+                {.method = "VM.Start", .reason = "work disk: it is not mounted"},
+                {.method = "VM.Connect", .exit_status = 3},
+                {.method = "VM.Delete"},
+                {},
+        };
+        Ran ran = run(*state, steps,
+                      (const char *const[]) {"vm", "run", "--rm", "-i", "debian", "x", NULL});
+
+        assert_int_equal(ran.status, 3);
+        assert_non_null(strstr(ran.err, "warning: web: work disk: it is not mounted\n"));
+        ran_clear(&ran);
+}
+
 static void a_long_reason_is_cut_in_the_list(void **state) {
         static const ScriptStep steps[] = {
                 {.method = "VM.List", .reason = "undoing disk: the loop device is held by another"},
@@ -389,6 +417,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(starting_prints_the_name_and_no_stages_to_a_pipe,
                                                 temp_root_setup, temp_root_teardown),
                 cmocka_unit_test_setup_teardown(a_stop_by_force_says_why, temp_root_setup,
+                                                temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_start_warns_of_what_the_guest_lacks, temp_root_setup,
+                                                temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_run_warns_of_what_the_guest_lacks, temp_root_setup,
                                                 temp_root_teardown),
                 cmocka_unit_test_setup_teardown(a_long_reason_is_cut_in_the_list, temp_root_setup,
                                                 temp_root_teardown),

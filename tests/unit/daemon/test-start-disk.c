@@ -1,4 +1,6 @@
 /* The files of a VM's disks, as a start finds and leaves them. */
+#include <sys/resource.h>
+
 #include "common/api-worker.h"
 #include "daemon/start.h"
 #include "tests/unit/daemon/fake-root.h"
@@ -209,21 +211,62 @@ static int make_as_other(Disks *disks) {
         return r;
 }
 
+static void let_other_in(const Disks *disks) {
+        assert_int_equal(chmod(disks->directory, 0755), 0);
+        assert_int_equal(chmod(disks->root_socket, 0777), 0);
+        assert_int_equal(fchownat(disks->dir_fd, "vms", OTHER_UID, OTHER_UID, 0), 0);
+        assert_int_equal(fchownat(disks->dir_fd, "vms/" VM, OTHER_UID, OTHER_UID, 0), 0);
+}
+
 static void roots_file_of_changes_is_grown_by_the_helper_and_only_then(void **state) {
         Disks *disks = *state;
 
         if (getuid() != 0)
                 skip();
         assert_int_equal(make(disks), 0);
-        assert_int_equal(chmod(disks->directory, 0755), 0);
-        assert_int_equal(chmod(disks->root_socket, 0777), 0);
-        assert_int_equal(fchownat(disks->dir_fd, "vms", OTHER_UID, OTHER_UID, 0), 0);
-        assert_int_equal(fchownat(disks->dir_fd, "vms/" VM, OTHER_UID, OTHER_UID, 0), 0);
+        let_other_in(disks);
         assert_int_equal(make_as_other(disks), 0);
         assert_int_equal(n_grown(disks), 0);
         disks->start.cow_bytes = 5 * MIB;
         assert_int_equal(make_as_other(disks), 0);
         assert_int_equal(n_grown(disks), 1);
+}
+
+static void a_helper_that_cannot_grow_it_fails_the_start_and_leaves_it(void **state) {
+        Disks *disks = *state;
+
+        if (getuid() != 0)
+                skip();
+        assert_int_equal(make(disks), 0);
+        let_other_in(disks);
+        assert_int_equal(io_write_file_atomic(disks->dir_fd, "fails", "DiskGrow", 8, 0600), 0);
+        disks->start.cow_bytes = 5 * MIB;
+        assert_true(make_as_other(disks) < 0);
+        assert_non_null(strstr(disks->error.message, "DiskGrow does not work"));
+        assert_int_equal(size_of(disks, "root.cow"), 3 * MIB);
+}
+
+/* As of a file system that has no room for so large a file. */
+static void a_work_disk_that_cannot_grow_fails_the_start_and_stays_as_it_is(void **state) {
+        const struct rlimit small = {.rlim_cur = 16 * MIB, .rlim_max = RLIM_INFINITY},
+                            none = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+        Disks *disks = *state;
+        int r;
+
+        disks->start.work_mib = 16;
+        assert_int_equal(make(disks), 0);
+        disks->start.work_mib = 32;
+        (void) signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &small) < 0)
+                skip();
+        r = make(disks);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+        assert_int_equal(r, -EFBIG);
+        assert_string_equal(disks->error.message, "cannot size work.img: File too large");
+        assert_int_equal(size_of(disks, "work.img"), 16 * MIB + WORK_DISK_TAIL_BYTES);
+        assert_int_equal(first_byte(disks), 'e');
+        assert_int_equal(make(disks), 0);
+        assert_int_equal(size_of(disks, "work.img"), 32 * MIB + WORK_DISK_TAIL_BYTES);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -237,6 +280,8 @@ int main(void) {
                 TEST(a_worker_that_fails_leaves_no_work_disk),
                 TEST(what_is_planted_as_a_work_disk_is_not_sized),
                 TEST(roots_file_of_changes_is_grown_by_the_helper_and_only_then),
+                TEST(a_helper_that_cannot_grow_it_fails_the_start_and_leaves_it),
+                TEST(a_work_disk_that_cannot_grow_fails_the_start_and_stays_as_it_is),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,6 +186,81 @@ static void while_all_threads_hang_guests_are_reached_and_vms_deleted(void **sta
         release(host, hanging);
 }
 
+/* "" for none. */
+static void shown_reason(VmHost *host, const char *name, char ret[256]) {
+        char copy[64];
+        const VmRef ref = {.vm = copy};
+        VmInfo info;
+
+        (void) snprintf(copy, sizeof(copy), "%s", name);
+        assert_int_equal(host_call(host, &interface_vm, "Show", &ref, &info, NULL), 0);
+        (void) snprintf(ret, 256, "%s", info.reason ? info.reason : "");
+        schema_clear(&vm_info_schema, &info);
+}
+
+/* As the guest in slot 1. */
+static void report(const VmHost *host, GuestStage stage, const char *message) {
+        VarlinkClient *client = NULL;
+        char path[96], text[64];
+        const HostReport in = {.stage = (int) stage, .message = text};
+
+        (void) snprintf(text, sizeof(text), "%s", message);
+        (void) snprintf(path, sizeof(path), "%s/jail", host->directory);
+        assert_int_equal(chmod(host->directory, 0755), 0);
+        assert_int_equal(chmod(path, 0777), 0);
+        assert_int_equal(seteuid(vm_slot_uid(1)), 0);
+        assert_int_equal(varlink_client_connect(path, &client, NULL), 0);
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(varlink_client_call(client, &interface_host, "Report", &in, NULL, NULL, 0,
+                                             NULL, clock_monotonic_usec() + PATIENCE_USEC, NULL),
+                         0);
+        varlink_client_free(client);
+}
+
+static void wait_launched(VmHost *host, const char *name) {
+        uint64_t deadline = clock_monotonic_usec() + PATIENCE_USEC;
+        char copy[64];
+        const VmRef ref = {.vm = copy};
+        int readiness = VM_READINESS_NONE;
+
+        (void) snprintf(copy, sizeof(copy), "%s", name);
+        while (readiness < VM_READINESS_LAUNCHED) {
+                VmInfo info;
+
+                assert_true(clock_monotonic_usec() < deadline);
+                assert_int_equal(host_call(host, &interface_vm, "Show", &ref, &info, NULL), 0);
+                readiness = info.readiness;
+                schema_clear(&vm_info_schema, &info);
+        }
+}
+
+static void what_its_guest_lacks_is_shown_while_it_runs(void **state) {
+        VmHost *host = *state;
+        VarlinkClient *starter;
+        char name[] = "late", reason[256];
+        const VmStop stop = {.vm = name, .force = true, .timeout_s = 1};
+        VmProgress last = {};
+
+        if (getuid() != 0)
+                skip();
+        host_create(host, name);
+        starter = host_send_start(host, name);
+        wait_launched(host, name);
+        report(host, GUEST_AGENT, "work disk: cannot mount /dev/vdb");
+        host_open_gate(host);
+        assert_int_equal(host_receive(host, starter), 0);
+        shown_reason(host, name, reason);
+        assert_string_equal(reason, "work disk: cannot mount /dev/vdb");
+        assert_int_equal(host_state(host, name), VM_RUNNING);
+        /* As the agent that calls again. */
+        report(host, GUEST_INIT, "work disk: other");
+        shown_reason(host, name, reason);
+        assert_string_equal(reason, "work disk: other");
+        assert_int_equal(host_call(host, &interface_vm, "Stop", &stop, &last, NULL), 0);
+        assert_null(last.vm->reason);
+        schema_clear(&vm_progress_schema, &last);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, host_setup, host_teardown)
 
 int main(void) {
@@ -199,6 +274,7 @@ int main(void) {
                 TEST(a_start_can_be_cancelled),
                 TEST(while_all_threads_hang_a_start_that_waits_can_be_cancelled),
                 TEST(while_all_threads_hang_guests_are_reached_and_vms_deleted),
+                TEST(what_its_guest_lacks_is_shown_while_it_runs),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
