@@ -155,7 +155,8 @@ def hold(n_connections, path):
         connection.close()
     began = time.monotonic()
     alive = ping()
-    print(f"{n_cut} were cut off; served {time.monotonic() - began:.1f} s after the others left: {alive}")
+    print(f"{n_cut} were cut off; "
+          f"served {time.monotonic() - began:.1f} s after the others left: {alive}")
     return alive
 
 
