@@ -37,7 +37,7 @@ int start_read_sizes(const char *state_dir, const VmId *id, StartSpace *ret, Err
 }
 
 static int64_t file_missing(const struct stat *st, int64_t full_bytes) {
-        int64_t taken = (int64_t) st->st_blocks * 512; /* stat(2): whatever the file system's block */
+        int64_t taken = (int64_t) st->st_blocks * 512; /* stat(2): whatever that system's block */
 
         return full_bytes > taken ? full_bytes - taken : 0;
 }

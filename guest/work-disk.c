@@ -20,8 +20,8 @@
 #define FIRST_PLACE "/run/banger-work"
 /* Only root sees it, and no file is in anybody's way. */
 #define SEEDED "trusted.banger.seeded"
-/* Of one that was too small for its content: its blocks, a uint64_t. One that has not grown since is
- * not filled again at each boot in vain. */
+/* Of one that was too small for its content: its blocks, a uint64_t. One that has not grown since
+ * is not filled again at each boot in vain. */
 #define TOO_SMALL "trusted.banger.too-small"
 /* linux/fs/ext4/ext4.h; not in the headers of Debian 12. */
 #define EXT4_RESIZE_FS _IOW('f', 16, __u64)
