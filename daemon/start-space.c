@@ -12,21 +12,20 @@
 /* Left free for everybody else on that file system. */
 #define SPACE_FLOOR_BYTES (64 * MIB)
 
-/* All 0 where there is none. */
+/* Untouched where there is none. */
 static int look(const char *state_dir, const VmId *id, const char *name, struct stat *ret,
                 Error *reterr) {
         _cleanup_free_ char *path = string_format("%s/vms/%s/%s", state_dir, id->text, name);
 
         if (!path)
                 return error_set_errno(reterr, ENOMEM, "cannot look at the disks");
-        *ret = (struct stat) {};
         if (fstatat(AT_FDCWD, path, ret, AT_SYMLINK_NOFOLLOW) >= 0 || errno == ENOENT)
                 return 0;
         return error_set_errno(reterr, errno, "cannot look at %s", path);
 }
 
 int start_read_sizes(const char *state_dir, const VmId *id, StartSpace *ret, Error *reterr) {
-        struct stat cow, work;
+        struct stat cow = {}, work = {};
         int r = look(state_dir, id, START_COW_FILE, &cow, reterr);
 
         if (r >= 0)
@@ -38,14 +37,14 @@ int start_read_sizes(const char *state_dir, const VmId *id, StartSpace *ret, Err
 }
 
 static int64_t file_missing(const struct stat *st, int64_t full_bytes) {
-        int64_t taken = (int64_t) st->st_blocks * 512; /* stat(2): whatever the file system's block */
+        int64_t taken = (int64_t) st->st_blocks * 512; /* stat(2): whatever that system's block */
 
         return full_bytes > taken ? full_bytes - taken : 0;
 }
 
 static int add_missing(const char *state_dir, const StartSpace *space, int64_t *wanted_bytes,
                        Error *reterr) {
-        struct stat cow, work;
+        struct stat cow = {}, work = {};
         int r = look(state_dir, &space->id, START_COW_FILE, &cow, reterr);
 
         if (r >= 0)

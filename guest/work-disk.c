@@ -20,8 +20,8 @@
 #define FIRST_PLACE "/run/banger-work"
 /* Only root sees it, and no file is in anybody's way. */
 #define SEEDED "trusted.banger.seeded"
-/* Of one that was too small for its content: its blocks, a uint64_t. One that has not grown since is
- * not filled again at each boot in vain. */
+/* Of one that was too small for its content: its blocks, a uint64_t. One that has not grown since
+ * is not filled again at each boot in vain. */
 #define TOO_SMALL "trusted.banger.too-small"
 /* linux/fs/ext4/ext4.h; not in the headers of Debian 12. */
 #define EXT4_RESIZE_FS _IOW('f', 16, __u64)
@@ -114,17 +114,15 @@ static int prepare(const GuestConfig *config, Error *reterr) {
         grow_r = work_disk_grow(config->work, to_fd, &error);
         r = work_disk_seed(from_fd, to_fd, &n_skipped, reterr);
         if (r == -ENOSPC)
-                return error_set_hint(reterr, r, "stop it, and run: banger vm resize %s "
-                                                 "--work-disk SIZE", config->hostname);
-        if (r < 0)
-                return r;
-        if (mount(FIRST_PLACE, PLACE, NULL, MS_MOVE, NULL) < 0)
-                return error_set_errno(reterr, errno, "cannot move it to " PLACE);
-        if (n_skipped > 0)
+                r = error_set_hint(reterr, r, "stop it, and run: banger vm resize %s "
+                                              "--work-disk SIZE", config->hostname);
+        else if (r >= 0 && mount(FIRST_PLACE, PLACE, NULL, MS_MOVE, NULL) < 0)
+                r = error_set_errno(reterr, errno, "cannot move it to " PLACE);
+        else if (r >= 0 && n_skipped > 0)
                 r = error_set(reterr, ERROR_DEGRADED, ELOOP,
                               "%u directories of the image's " PLACE " have too many levels above "
                               "them: they were copied empty, the console names them", n_skipped);
-        /* It is there all the same. */
+        /* Where that failed alone, the disk is there all the same. */
         return error_join(reterr, r, &error, grow_r);
 }
 
@@ -137,6 +135,7 @@ static int mount_work(const GuestConfig *config, uint64_t deadline_usec, Error *
         if (r >= 0 && mount(config->work, FIRST_PLACE, "ext4", 0, NULL) < 0)
                 r = -errno;
         if (r < 0) {
+                (void) rmdir(FIRST_PLACE);
                 r = error_set_errno(reterr, -r, "cannot mount %s", config->work);
                 return error_set_hint(reterr, r, "have e2fsck check %s in the guest, then stop and "
                                                  "start it", config->work);
