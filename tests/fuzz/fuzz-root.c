@@ -40,14 +40,16 @@ static void check_value(const Schema *schema, const void *value) {
                         for (size_t j = 0; j < objects->n_items; j++)
                                 check_value(field->nested, (const char *) objects->items +
                                                                    j * field->nested->size);
-                if (string_equal(field->name, "address")) {
+                if (field->type == FIELD_STRING) {
                         const char *text = *(const char *const *) at;
 
-                        if (text && inet_pton(AF_INET, text, &address) != 1)
+                        if (!text && field->required)
                                 abort();
-                } else if (field->type == FIELD_STRING &&
-                           !vm_id_valid(*(const char *const *) at))
-                        abort();
+                        if (text && !(string_equal(field->name, "address")
+                                              ? inet_pton(AF_INET, text, &address) == 1
+                                              : vm_id_valid(text)))
+                                abort();
+                }
                 if (string_equal(field->name, "slot") &&
                     vm_slot_uid((unsigned) *(const int64_t *) at) == (uid_t) -1)
                         abort();
