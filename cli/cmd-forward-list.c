@@ -18,9 +18,13 @@ static int add_forward(Table *table, const ForwardInfo *forward) {
         _cleanup_free_ char *host = string_format("%s:%" PRId64 "/%s", forward->address,
                                                   forward->host_port, protocol);
         _cleanup_free_ char *guest = string_format("%" PRId64 "/%s", forward->guest_port, protocol);
+        _cleanup_free_ char *why =
+                forward->reason ? string_format("no: %s", forward->reason) : NULL;
 
         return table_add(table, (const char *const[]) {forward->vm, host, guest,
-                                                       forward->active ? "yes" : "no"});
+                                                       forward->active ? "yes"
+                                                       : why           ? why
+                                                                       : "no"});
 }
 
 static int list_print(FILE *out, const void *reply) {

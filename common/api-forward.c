@@ -1,8 +1,7 @@
 #include "common/api-forward.h"
 
 #include "common/forward.h"
-
-#define VM_REF_MAX 64 /* as in api-vm.c */
+#include "common/ident.h"
 
 static const Field forward_info_fields[] = {
         {.name = "vm",
@@ -38,7 +37,11 @@ static const Field forward_info_fields[] = {
         {.name = "active",
          .type = FIELD_BOOL,
          .offset = offsetof(ForwardInfo, active),
-         .summary = "The VM runs, so that somebody may answer"},
+         .summary = "It is in force: the VM runs, so that somebody may answer"},
+        {.name = "reason",
+         .type = FIELD_STRING,
+         .offset = offsetof(ForwardInfo, reason),
+         .summary = "Why it is not in force, although its VM runs"},
 };
 
 const Schema forward_info_schema = {

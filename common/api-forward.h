@@ -7,7 +7,8 @@ typedef struct ForwardInfo {
         int protocol;   /* ForwardProtocol */
         char *address;  /* of the host */
         int64_t host_port, guest_port;
-        bool active;    /* the VM runs */
+        bool active;    /* the VM runs, and it is in force */
+        char *reason;   /* why it is not, although the VM runs; NULL */
 } ForwardInfo;
 
 typedef struct ForwardList {

@@ -3,16 +3,8 @@
 #include <errno.h>
 
 #include "common/api-root.h"
+#include "common/forward.h"
 #include "common/ident.h"
-
-#define PORT_MAX 65535
-#define FORWARDS_MAX 1024
-
-static const char *const protocols[] = {
-        [ROOT_PROTOCOL_TCP] = "tcp",
-        [ROOT_PROTOCOL_UDP] = "udp",
-        NULL,
-};
 
 static const Field root_guest_fields[] = {
         {.name = "vm",
@@ -60,7 +52,7 @@ static const Field root_forward_fields[] = {
          .type = FIELD_ENUM,
          .offset = offsetof(RootForward, protocol),
          .required = true,
-         .values = protocols,
+         .values = forward_protocol_names,
          .summary = "Of both ports"},
         {.name = "address",
          .type = FIELD_STRING,
@@ -72,15 +64,19 @@ static const Field root_forward_fields[] = {
          .offset = offsetof(RootForward, host_port),
          .required = true,
          .min = 1,
-         .max = PORT_MAX,
+         .max = FORWARD_PORT_MAX,
          .summary = "The port of this host"},
         {.name = "guest_port",
          .type = FIELD_INT,
          .offset = offsetof(RootForward, guest_port),
          .required = true,
          .min = 1,
-         .max = PORT_MAX,
+         .max = FORWARD_PORT_MAX,
          .summary = "The guest's port"},
+        {.name = "optional",
+         .type = FIELD_BOOL,
+         .offset = offsetof(RootForward, optional),
+         .summary = "Where it cannot be it is left out and told, instead of failing the call"},
 };
 
 const Schema root_forward_schema = {
@@ -115,4 +111,57 @@ const Schema root_network_schema = {
         .size = sizeof(RootNetwork),
         .fields = root_network_fields,
         .n_fields = ELEMENTSOF(root_network_fields),
+};
+
+static const Field root_left_out_fields[] = {
+        {.name = "forward",
+         .type = FIELD_INT,
+         .offset = offsetof(RootLeftOut, forward),
+         .required = true,
+         .max = FORWARDS_MAX - 1,
+         .summary = "Its place among the request's, from 0"},
+        {.name = "reason",
+         .type = FIELD_STRING,
+         .offset = offsetof(RootLeftOut, reason),
+         .required = true,
+         .summary = "Why it cannot be"},
+};
+
+const Schema root_left_out_schema = {
+        .name = "RootLeftOut",
+        .size = sizeof(RootLeftOut),
+        .fields = root_left_out_fields,
+        .n_fields = ELEMENTSOF(root_left_out_fields),
+};
+
+static const Field root_network_done_fields[] = {
+        {.name = "left_out",
+         .type = FIELD_OBJECTS,
+         .offset = offsetof(RootNetworkDone, left_out),
+         .max = FORWARDS_MAX,
+         .nested = &root_left_out_schema,
+         .summary = "The optional forwards that are not in force"},
+};
+
+const Schema root_network_done_schema = {
+        .name = "RootNetworkDone",
+        .size = sizeof(RootNetworkDone),
+        .fields = root_network_done_fields,
+        .n_fields = ELEMENTSOF(root_network_done_fields),
+};
+
+static const Field root_ports_fields[] = {
+        {.name = "first",
+         .type = FIELD_INT,
+         .offset = offsetof(RootPorts, first),
+         .required = true,
+         .max = FORWARD_PORT_MAX + 1,
+         .summary = "The first port that anybody may listen on"},
+};
+
+const Schema root_ports_schema = {
+        .name = "RootPorts",
+        .size = sizeof(RootPorts),
+        .fields = root_ports_fields,
+        .n_fields = ELEMENTSOF(root_ports_fields),
 };

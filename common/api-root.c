@@ -498,7 +498,12 @@ static const Action root_actions[] = {
         {.method = "NetworkSet",
          .summary = "Replace what guests may do on the network, and the ports that lead into them",
          .in = &root_network_schema,
-         .out = &schema_empty,
+         .out = &root_network_done_schema,
+         .target = TARGET_HOST},
+        {.method = "Ports",
+         .summary = "Tell which ports of this host may be forwarded",
+         .in = &root_request_schema,
+         .out = &root_ports_schema,
          .target = TARGET_HOST},
 };
 

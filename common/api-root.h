@@ -132,37 +132,48 @@ typedef struct RootGuest {
         bool nat; /* may leave by the host's address */
 } RootGuest;
 
-typedef enum RootProtocol {
-        ROOT_PROTOCOL_TCP,
-        ROOT_PROTOCOL_UDP,
-} RootProtocol;
-
 /* A port of this host that leads into a guest. */
 typedef struct RootForward {
         char *vm;      /* among the guests */
-        int protocol;  /* RootProtocol */
+        int protocol;  /* ForwardProtocol */
         char *address; /* of this host, IPv4 text; NULL: 127.0.0.1 */
         int64_t host_port, guest_port; /* 1..65535 */
+        bool optional; /* where it cannot be it is left out and told, instead of failing the call */
 } RootForward;
 
-/* The helper's cap of 64 KiB a request has room for all 253 guests and 500 forwards, and for more
- * where these leave their address out. What does not fit is refused. */
+/* The helper's cap of 64 KiB a request has room for all 253 guests and FORWARDS_MAX forwards. */
 typedef struct RootNetwork {
         Objects guests;   /* RootGuest */
         Objects forwards; /* RootForward */
         char *operation;
 } RootNetwork;
 
+/* An optional forward that is not in force. */
+typedef struct RootLeftOut {
+        int64_t forward; /* its place in the request */
+        char *reason;
+} RootLeftOut;
+
+typedef struct RootNetworkDone {
+        Objects left_out; /* RootLeftOut */
+} RootNetworkDone;
+
+typedef struct RootPorts {
+        int64_t first; /* the first port that anybody may listen on */
+} RootPorts;
+
 extern const Schema root_pong_schema, inventory_schema, inventory_entry_schema,
         root_request_schema, root_vm_schema, root_vm_ref_schema, root_disk_attach_schema,
         root_disk_grow_schema, root_disk_open_schema,
         root_jail_make_schema, root_launch_schema, root_sockets_schema, root_stop_schema,
-        root_reaped_schema, root_guest_schema, root_forward_schema, root_network_schema;
-/* Ping, Inventory, BridgeEnsure, BridgeRemove, ResolverSet, ResolverClear, all with (RootRequest),
+        root_reaped_schema, root_guest_schema, root_forward_schema, root_network_schema,
+        root_left_out_schema, root_network_done_schema, root_ports_schema;
+/* Ping, Inventory, BridgeEnsure, BridgeRemove, ResolverSet, ResolverClear, Ports -> RootPorts,
+ * all with (RootRequest),
  * TapCreate(RootVm), TapDelete(RootVmRef), DiskAttach(RootDiskAttach), DiskDetach(RootVmRef),
  * DiskGrow(RootDiskGrow), DiskOpen(RootDiskOpen), JailMake(RootJailMake), JailRemove(RootVmRef),
  * Launch(RootLaunch), Sockets(RootSockets), Stop(RootStop), Reap(RootVmRef) -> RootReaped,
- * NetworkSet(RootNetwork). */
+ * NetworkSet(RootNetwork) -> RootNetworkDone. */
 extern const Interface interface_root;
 /* What sits in the jail, seen from inside: given to Firecracker by bangerd. */
 #define JAIL_KERNEL "/vmlinux"

@@ -3,8 +3,6 @@
 #include "common/forward.h"
 #include "common/ident.h"
 
-/* vm_name_check() bounds names; an id is shorter. */
-#define VM_REF_MAX 64
 #define VMS_MAX 65536
 #define STOP_TIMEOUT_S_MAX 3600
 #define CONNECT_TIMEOUT_S_DEFAULT 60

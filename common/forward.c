@@ -38,13 +38,15 @@ static int parse_port(const char *text, uint16_t *ret) {
         return 0;
 }
 
-/* No host can have a broadcast, a multicast or a reserved address (RFC 6890). */
+/* No host can have one of 0.0.0.0/8 but 0.0.0.0, a broadcast, a multicast or a reserved address
+ * (RFC 6890). */
 static int parse_address(const char *text, uint32_t *ret) {
         struct in_addr address;
 
         if (inet_pton(AF_INET, text, &address) != 1)
                 return -EINVAL;
-        if (ntohl(address.s_addr) >= INADDR_UNSPEC_GROUP)
+        if (ntohl(address.s_addr) >= INADDR_UNSPEC_GROUP ||
+            (ntohl(address.s_addr) >> 24 == 0 && address.s_addr != INADDR_ANY))
                 return -ERANGE;
         *ret = ntohl(address.s_addr);
         return 0;
@@ -141,6 +143,16 @@ void forward_format(const Forward *forward, char ret[FORWARD_TEXT_SIZE]) {
         forward_format_address(forward, address);
         (void) snprintf(ret, FORWARD_TEXT_SIZE, "%s:%u:%u/%s", address, forward->host_port,
                         forward->guest_port, forward_protocol_names[forward->protocol]);
+}
+
+int forward_check_port(const Forward *forward, unsigned first, Error *reterr) {
+        int r;
+
+        if (forward->host_port >= first)
+                return 0;
+        r = error_set(reterr, ERROR_NOT_PERMITTED, EACCES, "ports below %u are root's on this host",
+                      first);
+        return error_set_hint(reterr, r, "choose a port from %u to 65535", first);
 }
 
 bool forward_equal(const Forward *a, const Forward *b) {

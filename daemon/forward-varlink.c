@@ -7,7 +7,7 @@
 #include "daemon/vm.h"
 
 static int forward_add(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
-        const DaemonContext *context = userdata;
+        DaemonContext *context = userdata;
         const ForwardChange *change = parameters;
         _cleanup_(forwards_clear) Forwards forwards = {};
         Vm *vm;
@@ -18,10 +18,12 @@ static int forward_add(VarlinkCall *call, const void *parameters, void *userdata
                 return r;
         if (vm_must_hold(vm))
                 return vm_hold(vm, call, forward_add, parameters, reterr);
+        if (!ports_known(context))
+                return ports_ask(context, call, forward_add, parameters, reterr);
         r = forwards_copy(&vm->record.forwards, &forwards);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot add a forward");
-        r = vms_add_forward(context->vms, vm, change->forward, &forwards, reterr);
+        r = vms_add_forward(context, vm, change->forward, &forwards, reterr);
         return r < 0 ? r : vm_set_network(vm, vm->record.nat, &forwards, call, reterr);
 }
 
@@ -76,6 +78,16 @@ static void count(Vm *vm, void *userdata) {
                 listing->n_forwards += vm->record.forwards.n_items;
 }
 
+static int describe_state(const Vm *vm, const Forward *forward, ForwardInfo *info) {
+        int r;
+
+        if (vm->state != VM_RUNNING)
+                return 0;
+        r = network_find_left_out(vm->context->network, &vm->record.id, forward, &info->reason);
+        info->active = r >= 0 && !info->reason;
+        return r;
+}
+
 static void fill(Vm *vm, void *userdata) {
         Listing *listing = userdata;
 
@@ -93,9 +105,9 @@ static void fill(Vm *vm, void *userdata) {
                         .address = strdup(address),
                         .host_port = forward->host_port,
                         .guest_port = forward->guest_port,
-                        .active = vm->state == VM_RUNNING,
                 };
-                listing->failed = listing->failed || !info->vm || !info->address;
+                listing->failed = listing->failed || !info->vm || !info->address ||
+                                  describe_state(vm, forward, info) < 0;
         }
 }
 

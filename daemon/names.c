@@ -13,6 +13,8 @@
 
 /* Enough for a helper that is yet to start, and a resolved that is yet to see the bridge. */
 #define HELPER_TIMEOUT_USEC (10 * USEC_PER_SEC)
+#define AGAIN_MIN_USEC (2 * USEC_PER_SEC)
+#define AGAIN_MAX_USEC (300 * USEC_PER_SEC)
 
 struct Names {
         DaemonContext *context;
@@ -22,7 +24,11 @@ struct Names {
         bool asking; /* in a thread */
         bool again;  /* once more, after that */
         Error error; /* the thread's */
-        char *told;  /* the failure that was logged last; NULL: none since it went well */
+        bool asked;  /* at least once */
+        int last_r;  /* what came of the last try */
+        Error last_error;
+        uint64_t delay_usec;    /* of the next try, should one fail */
+        sd_event_source *timer; /* until then */
 };
 
 static uint32_t find_address(const char *name, void *userdata) {
@@ -55,6 +61,7 @@ int names_new(DaemonContext *context, NamesSockets sockets, Names **ret) {
         if (names)
                 *names = (Names) {
                         .context = context,
+                        .delay_usec = AGAIN_MIN_USEC,
                         .zone = {.address = context->config.address,
                                  .prefix = context->config.prefix,
                                  .find_address = find_address,
@@ -79,51 +86,93 @@ Names *names_free(Names *names) {
         dns_udp_free(names->udp);
         dns_tcp_free(names->tcp);
         error_clear(&names->error);
-        free(names->told);
+        error_clear(&names->last_error);
+        sd_event_source_disable_unref(names->timer);
         free(names);
         return NULL;
 }
 
-bool names_served(const Names *names) {
-        return names && names->tcp;
+/* Only then may anybody be sent here: who has the port otherwise is unknown. */
+static bool is_served(const Names *names) {
+        return names->tcp;
 }
 
-int names_ask_helper(const char *root_socket, bool served, Error *reterr) {
-        uint64_t deadline_usec = clock_monotonic_usec() + HELPER_TIMEOUT_USEC;
-
-        return served ? root_resolver_set(root_socket, deadline_usec, reterr)
-                      : root_resolver_clear(root_socket, deadline_usec, reterr);
+void names_see(const Names *names, NamesSeen *ret) {
+        *ret = (NamesSeen) {.served = names && is_served(names)};
+        if (!names)
+                return;
+        ret->asked = names->asked;
+        ret->r = names->last_r;
+        ret->error = &names->last_error;
 }
 
 static int route_run(void *userdata) {
         Names *names = userdata;
+        const char *root_socket = names->context->root_socket;
+        uint64_t deadline_usec = clock_monotonic_usec() + HELPER_TIMEOUT_USEC;
 
-        return names_ask_helper(names->context->root_socket, names_served(names), &names->error);
+        return is_served(names) ? root_resolver_set(root_socket, deadline_usec, &names->error)
+                                : root_resolver_clear(root_socket, deadline_usec, &names->error);
 }
 
-/* Every start asks: the same trouble is one record. */
-static void tell(Names *names, int r) {
-        const char *message = names->error.message ? names->error.message : "";
+static void look_for_slot(Vm *vm, void *userdata) {
+        bool *any = userdata;
 
-        if (r < 0 && !string_equal(names->told, message)) {
-                log_error(LOG_WARNING, NULL, &names->error, "names of VMs do not resolve here");
-                free(names->told);
-                names->told = strdup(message);
-        }
-        if (r >= 0) {
-                free(names->told);
-                names->told = NULL;
-        }
+        *any = *any || vm->slot != 0;
+}
+
+/* A start asks before its VM runs, so a slot counts. */
+static bool anybody_has_a_name(const Names *names) {
+        bool any = false;
+
+        vms_for_each(names->context->vms, look_for_slot, &any);
+        return any;
+}
+
+static int on_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        Names *names = userdata;
+
+        names->timer = sd_event_source_disable_unref(names->timer);
+        if (anybody_has_a_name(names))
+                names_route(names);
+        return 0;
+}
+
+static void try_again_later(Names *names) {
+        names->timer = sd_event_source_disable_unref(names->timer);
+        if (sd_event_add_time_relative(names->context->event, &names->timer, CLOCK_MONOTONIC,
+                                       names->delay_usec, 0, on_timer, names) < 0)
+                log_write(LOG_ERR, NULL, "names of VMs may not resolve before the next start");
+        names->delay_usec *= 2;
+        if (names->delay_usec > AGAIN_MAX_USEC)
+                names->delay_usec = AGAIN_MAX_USEC;
+}
+
+/* Every try is noted, but the same trouble is one record. */
+static void note(Names *names, int r) {
+        bool known = names->last_r < 0 &&
+                     string_equal(names->last_error.message, names->error.message);
+
+        names->asked = true;
+        names->last_r = r;
+        error_move(&names->last_error, &names->error);
+        if (r < 0 && !known)
+                log_error(LOG_WARNING, NULL, &names->last_error,
+                          "names of VMs do not resolve here");
+        if (r >= 0)
+                names->delay_usec = AGAIN_MIN_USEC;
+        else
+                try_again_later(names);
 }
 
 static void route_done(int r, void *userdata) {
         Names *names = userdata;
 
         names->asking = false;
-        if (r != -ECANCELED)
-                tell(names, r);
-        error_clear(&names->error);
-        if (r != -ECANCELED && names->again) {
+        if (r == -ECANCELED)
+                return;
+        note(names, r);
+        if (names->again) {
                 names->again = false;
                 names_route(names);
         }
@@ -137,4 +186,6 @@ void names_route(Names *names) {
                 return;
         names->asking = pool_submit(names->context->short_pool,
                                     &(PoolJob) {route_run, route_done, names}) >= 0;
+        if (!names->asking)
+                try_again_later(names);
 }

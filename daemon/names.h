@@ -1,6 +1,7 @@
 #pragma once
 /* Names of VMs on this host: NAME.vm is answered from the index of VMs, and systemd-resolved is
  * told, by the helper, to ask here for it. Loop thread only. */
+#include "daemon/component.h"
 #include "daemon/context.h"
 
 typedef struct NamesSockets {
@@ -11,11 +12,9 @@ typedef struct NamesSockets {
 int names_new(DaemonContext *context, NamesSockets sockets, Names **ret);
 /* After the pools are gone. */
 Names *names_free(Names *names);
-/* Are they answered? Only then may anybody be sent here: who has the port otherwise is unknown.
- * NULL: no. */
-bool names_served(const Names *names);
 /* The bridge may be new, or resolved: has the helper route the names here, in a thread. A failure
- * costs nobody but names, and is logged once. NULL: does nothing. */
+ * costs nobody but names, is logged once, and is tried again while a VM has a slot: after 2 s, then
+ * after ever longer. NULL: does nothing. */
 void names_route(Names *names);
-/* What names_route() does, for a thread. Blocks. */
-int names_ask_helper(const char *root_socket, bool served, Error *reterr);
+/* What came of the last try; borrowed until the next call. NULL: they are not served. */
+void names_see(const Names *names, NamesSeen *ret);

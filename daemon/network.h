@@ -29,10 +29,19 @@ Network *network_free(Network *network);
 int network_fill(Network *network, const NetworkGuest *guest);
 
 /* Block until the helper has applied the set, up to half a minute after those before them. On
- * failure the set is as it was, and the next change or network_apply() has it applied. */
-/* Adds or replaces. operation: the id of what it is done for, for the journal; may be NULL. */
+ * failure the set is as it was, and the next change or network_apply() has it applied. They fail
+ * for forwards that they bring, not for those that were in the set before: what of these cannot be is
+ * left out, logged, and tried again with each change. operation: the id of what it is done for, for
+ * the journal; may be NULL. */
+/* Adds or replaces. */
 int network_put(Network *network, const NetworkGuest *guest, const char *operation, Error *reterr);
 /* One that is not in the set succeeds; the set is applied all the same. */
 int network_remove(Network *network, const VmId *id, const char *operation, Error *reterr);
 /* Where the kernel may have another set than this. */
 int network_apply(Network *network, Error *reterr);
+
+/* Has the last try to apply it failed, so that network_apply() is due? */
+bool network_failed(Network *network);
+/* Why that forward is not in force, although its guest is in the set; NULL: it is, or is not in the
+ * set. The caller frees it. -ENOMEM. */
+int network_find_left_out(Network *network, const VmId *id, const Forward *forward, char **ret);

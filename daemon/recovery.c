@@ -29,6 +29,7 @@ struct Recovery {
 
 /* Of objects that no VM of the store owns. */
 typedef struct OrphanJob {
+        Recovery *recovery;
         Start start;
         Error error;
 } OrphanJob;
@@ -107,16 +108,19 @@ static void orphan_done(int r, void *userdata) {
                 log_error(LOG_WARNING, fields, &job->error, "cannot remove what no VM owns");
         else
                 log_write(LOG_NOTICE, fields, "removed what was left of a VM that is not known");
+        if (network_failed(job->recovery->context->network))
+                recovery_again(job->recovery);
         start_clear(&job->start);
         error_clear(&job->error);
         free(job);
 }
 
-static void remove_orphan(const Recovery *recovery, const VmId *id) {
+static void remove_orphan(Recovery *recovery, const VmId *id) {
         OrphanJob *orphan = calloc(1, sizeof(*orphan));
 
         if (!orphan)
                 return;
+        orphan->recovery = recovery;
         start_init(&orphan->start);
         orphan->start.id = *id;
         orphan->start.root_socket = recovery->context->root_socket;
@@ -132,7 +136,7 @@ static bool seen_before(const InventoryEntry *entries, size_t i) {
         return false;
 }
 
-static void remove_orphans(const Recovery *recovery) {
+static void remove_orphans(Recovery *recovery) {
         const InventoryEntry *entries = recovery->inventory.entries.items;
 
         for (size_t i = 0; i < recovery->inventory.entries.n_items; i++) {

@@ -11,5 +11,5 @@ int recovery_new(DaemonContext *context, KeptFd *kept, size_t n_kept, void (*don
                  void *userdata, Recovery **ret);
 /* After the pool is gone. */
 Recovery *recovery_free(Recovery *recovery);
-/* A VM is unsure: looks at those again, in 2 s. */
+/* A VM is unsure, or the network was not applied: looks at those again, in 2 s. */
 void recovery_again(Recovery *recovery);

@@ -116,8 +116,12 @@ int root_tap_delete(const char *socket, uint64_t deadline_usec, const RootVmRef 
 }
 
 int root_network_set(const char *socket, uint64_t deadline_usec, const RootNetwork *network,
-                     Error *reterr) {
-        return root_do(socket, "NetworkSet", network, NULL, deadline_usec, reterr);
+                     RootNetworkDone *ret, Error *reterr) {
+        return root_do(socket, "NetworkSet", network, ret, deadline_usec, reterr);
+}
+
+int root_ports(const char *socket, uint64_t deadline_usec, RootPorts *ret, Error *reterr) {
+        return root_do(socket, "Ports", NULL, ret, deadline_usec, reterr);
 }
 
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,

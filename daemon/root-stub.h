@@ -19,8 +19,10 @@ int root_resolver_clear(const char *socket, uint64_t deadline_usec, Error *reter
 int root_tap_create(const char *socket, uint64_t deadline_usec, const RootVm *vm, Error *reterr);
 int root_tap_delete(const char *socket, uint64_t deadline_usec, const RootVmRef *vm, Error *reterr);
 /* All guests that run and what leads to them, in place of what there was. */
+/* The caller clears ret with root_network_done_schema. */
 int root_network_set(const char *socket, uint64_t deadline_usec, const RootNetwork *network,
-                     Error *reterr);
+                     RootNetworkDone *ret, Error *reterr);
+int root_ports(const char *socket, uint64_t deadline_usec, RootPorts *ret, Error *reterr);
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,
                      Error *reterr);
 /* Of a stopped VM. */

@@ -27,10 +27,12 @@ static int read_forward(const DatabaseRow *row, void *userdata) {
         return forwards_add(&record->forwards, &forward);
 }
 
+/* Earlier versions took addresses that no host can have. */
 int store_load_forwards(Store *store, VmRecord *records, size_t n_records, Error *reterr) {
         Loading loading = {.records = records, .n_records = n_records};
         int r = database_run(store->database,
                              "SELECT vm, protocol, address, host_port, guest_port FROM forwards"
+                             " WHERE address = '0.0.0.0' OR address NOT LIKE '0.%'"
                              " ORDER BY vm, place",
                              NULL, 0, read_forward, &loading, reterr);
 

@@ -26,9 +26,6 @@ typedef struct StatusRequest {
         const char *socket;
         RootPong pong;
         Error error;
-        bool names_served, names_asked;
-        int names_r;
-        Error names_error;
 } StatusRequest;
 
 static StatusRequest *status_request_free(StatusRequest *request) {
@@ -37,7 +34,6 @@ static StatusRequest *status_request_free(StatusRequest *request) {
         varlink_call_unref(request->call);
         schema_clear(&root_pong_schema, &request->pong);
         error_clear(&request->error);
-        error_clear(&request->names_error);
         free(request);
         return NULL;
 }
@@ -59,12 +55,7 @@ static int status_fill(const StatusRequest *request, int r, SystemStatus *status
                 .version = request->pong.version,
                 .owner_uid = request->pong.owner_uid,
         };
-        const NamesSeen names = {
-                .served = request->names_served,
-                .asked = request->names_asked,
-                .r = request->names_r,
-                .error = &request->names_error,
-        };
+        NamesSeen names;
         char host[HOST_NAME_MAX + 1];
 
         if (!components)
@@ -82,19 +73,15 @@ static int status_fill(const StatusRequest *request, int r, SystemStatus *status
         if (r < 0)
                 return r;
         r = component_helper(&seen, banger_version, install->uid, &components[1]);
+        names_see(request->context->names, &names);
         return r < 0 ? r : component_names(&names, &components[2]);
 }
 
 static int status_run(void *userdata) {
         StatusRequest *request = userdata;
 
-        int r = root_ping(request->socket, clock_monotonic_usec() + HELPER_TIMEOUT_USEC,
-                          &request->pong, &request->error);
-
-        request->names_asked = r >= 0 && request->names_served;
-        if (request->names_asked)
-                request->names_r = names_ask_helper(request->socket, true, &request->names_error);
-        return r;
+        return root_ping(request->socket, clock_monotonic_usec() + HELPER_TIMEOUT_USEC,
+                         &request->pong, &request->error);
 }
 
 static void status_done(int r, void *userdata) {
@@ -123,7 +110,6 @@ int system_get_status(VarlinkCall *call, _unused_ const void *parameters, void *
         request->call = varlink_call_ref(call);
         request->context = context;
         request->socket = context->root_socket;
-        request->names_served = names_served(context->names);
         r = pool_submit(context->short_pool, &(PoolJob) {status_run, status_done, request});
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot ask the helper");

@@ -79,19 +79,24 @@ typedef struct Search {
         const Vm *own;     /* whose it is to be; NULL: a new VM's */
         const Vm *holder;  /* whom its port leads to already; NULL */
         const Forward *held;
+        bool leaving;      /* it is being taken away, which may fail */
         size_t n_others;   /* forwards of the other VMs */
 } Search;
 
 static void search(Vm *vm, void *userdata) {
         Search *state = userdata;
         const Forward *held = forwards_find_clash(&vm->record.forwards, state->forward);
+        bool leaving = !held && vm->put_back;
 
+        if (leaving)
+                held = forwards_find_clash(vm->put_back, state->forward);
         if (vm != state->own)
                 state->n_others += vm->record.forwards.n_items;
         if (!held)
                 return;
         state->holder = vm;
         state->held = held;
+        state->leaving = leaving;
 }
 
 static int refuse_clash(const Search *found, Error *reterr) {
@@ -100,6 +105,12 @@ static int refuse_clash(const Search *found, Error *reterr) {
         int r;
 
         forward_format(found->held, text);
+        if (found->leaving) {
+                r = error_set(reterr, ERROR_BUSY, EBUSY,
+                              "vm \"%s\" is about to lose %s, and may have to keep it", name, text);
+                (void) error_set_object(reterr, r, name);
+                return error_set_hint(reterr, r, "try again in a moment");
+        }
         r = error_set(reterr, ERROR_ALREADY_EXISTS, EADDRINUSE,
                       "port %u (%s) leads to vm \"%s\" already, by %s", found->forward->host_port,
                       forward_protocol_names[found->forward->protocol], name, text);
@@ -115,16 +126,18 @@ static int refuse_twice(const char *text, Error *reterr) {
         return error_set_field(reterr, r, "publish");
 }
 
-int vms_add_forward(Vms *vms, const Vm *own, const char *text, Forwards *forwards,
-                    Error *reterr) {
+int vms_add_forward(const DaemonContext *context, const Vm *own, const char *text,
+                    Forwards *forwards, Error *reterr) {
         Search found = {.own = own};
         Forward forward;
         int r = forward_parse(text, &forward, reterr);
 
+        if (r >= 0)
+                r = forward_check_port(&forward, context->first_port, reterr);
         if (r < 0)
                 return r;
         found.forward = &forward;
-        vms_for_each(vms, search, &found);
+        vms_for_each(context->vms, search, &found);
         if (found.holder)
                 return refuse_clash(&found, reterr);
         if (forwards_find_clash(forwards, &forward))
@@ -138,11 +151,12 @@ int vms_add_forward(Vms *vms, const Vm *own, const char *text, Forwards *forward
         return r < 0 ? error_set_errno(reterr, -r, "cannot add a forward") : 0;
 }
 
-int vms_add_forwards(Vms *vms, char *const *texts, Forwards *forwards, Error *reterr) {
+int vms_add_forwards(const DaemonContext *context, char *const *texts, Forwards *forwards,
+                     Error *reterr) {
         int r = 0;
 
         for (size_t i = 0; texts && texts[i] && r >= 0; i++)
-                r = vms_add_forward(vms, NULL, texts[i], forwards, reterr);
+                r = vms_add_forward(context, NULL, texts[i], forwards, reterr);
         return r;
 }
 
@@ -167,6 +181,7 @@ static int network_job_run(void *userdata) {
 static void network_job_failed(NetworkJob *job, int r) {
         Vm *vm = job->vm;
 
+        /* vm_end() has the earlier set applied again, should the helper have applied this one. */
         swap(&vm->record, &job->nat_before, &job->before);
         vm_save(vm);
         (void) error_prepend(&job->error, r, "cannot change the network of vm \"%s\"",
@@ -181,6 +196,7 @@ static void network_job_done(int r, void *userdata) {
         const VmSignalBits gone = VM_SIGNAL_ENDED | VM_SIGNAL_HALTED;
         Vm *vm = job->vm;
 
+        vm->put_back = NULL;
         operation_explain(vm->operation, r, &job->error);
         if (r < 0)
                 network_job_failed(job, r);
@@ -206,8 +222,10 @@ static int submit(Vm *vm, const char *kind, NetworkJob *job, Error *reterr) {
                 return r;
         r = operation_submit(vm->operation, vm->context->pool,
                              &(PoolJob) {network_job_run, network_job_done, job});
-        if (r >= 0)
+        if (r >= 0) {
+                vm->put_back = &job->before;
                 return 0;
+        }
         r = r == -EBUSY ? error_set_hint(reterr,
                                          error_set(reterr, ERROR_BUSY, EBUSY,
                                                    "too much is under way"),

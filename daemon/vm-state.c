@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "daemon/recovery.h"
 #include "daemon/vm.h"
 
 int vm_begin(Vm *vm, const char *kind, Error *reterr) {
@@ -24,6 +25,9 @@ int vm_begin(Vm *vm, const char *kind, Error *reterr) {
 void vm_end(Vm *vm, int r, Error *error) {
         operation_end(steal_ptr(vm->operation), r, error);
         vm->unasked = false;
+        /* What was taken back may be in the kernel all the same. */
+        if (vm->context->recovery && network_failed(vm->context->network))
+                recovery_again(vm->context->recovery);
 }
 
 void vm_changed(Vm *vm) {

@@ -30,11 +30,14 @@ static int find_idle(const DaemonContext *context, const char *name, VarlinkCall
 }
 
 int vm_handle_create(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        const VmCreate *create = parameters;
         DaemonContext *context = userdata;
         Vm *vm;
         int r;
 
-        r = vms_create(context->vms, parameters, &vm, reterr);
+        if (create->publish && create->publish[0] && !ports_known(context))
+                return ports_ask(context, call, vm_handle_create, parameters, reterr);
+        r = vms_create(context->vms, create, &vm, reterr);
         return r < 0 ? r : reply_info(vm, call, reterr);
 }
 

@@ -357,7 +357,7 @@ static int make_record(Vms *vms, const VmCreate *create, VmRecord *record, Error
         record->ephemeral = create->ephemeral;
         record->nat = create->nat;
         record->created_s = (int64_t) (clock_realtime_usec() / USEC_PER_SEC);
-        return vms_add_forwards(vms, create->publish, &record->forwards, reterr);
+        return vms_add_forwards(vms->context, create->publish, &record->forwards, reterr);
 }
 
 int vms_create(Vms *vms, const VmCreate *create, Vm **ret, Error *reterr) {

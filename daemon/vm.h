@@ -23,6 +23,7 @@ struct Vm {
         Operation *operation; /* what is under way on it, one at a time; NULL */
         bool unasked;         /* nobody asked for that operation */
         VmHeld *held;         /* calls that wait for its end */
+        const Forwards *put_back; /* by that operation, should it fail; NULL */
         bool unsure;          /* what the kernel has of it is to be looked at again: recovery.h */
         bool unit_ended;      /* while it is broken: its VMM runs no more, that is known */
         bool delete_wanted;   /* as soon as that has ended */
@@ -166,13 +167,23 @@ int vm_network_guest(const Vm *vm, NetworkGuest *ret); /* a copy; -ENOMEM */
 void vm_fill_network(const Vm *vm);
 int vm_describe_forwards(const Vm *vm, char ***ret); /* -ENOMEM */
 /* Adds one of own's (NULL: of a VM that is to be made) to its forwards. ERROR_ALREADY_EXISTS when its
- * port leads to a VM already. */
-int vms_add_forward(Vms *vms, const Vm *own, const char *text, Forwards *forwards, Error *reterr);
+ * port leads to a VM already, ERROR_BUSY when it may come to again, ERROR_NOT_PERMITTED when it is
+ * root's. */
+int vms_add_forward(const DaemonContext *context, const Vm *own, const char *text,
+                    Forwards *forwards, Error *reterr);
 /* Those of a VM that is to be made; texts may be NULL. */
-int vms_add_forwards(Vms *vms, char *const *texts, Forwards *forwards, Error *reterr);
+int vms_add_forwards(const DaemonContext *context, char *const *texts, Forwards *forwards,
+                     Error *reterr);
 /* Stored, and at once where it runs; the call is answered when it is done. Takes the forwards, even
  * on failure. */
 int vm_set_network(Vm *vm, bool nat, Forwards *forwards_taken, VarlinkCall *call, Error *reterr);
+
+/* vm-ports.c: which ports are root's is the host's to say, and bangerd has a network of its own.
+ * Asks the helper and calls the handler again, where it is known; or cannot be, and the helper has
+ * the last word at a start. */
+bool ports_known(const DaemonContext *context);
+int ports_ask(DaemonContext *context, VarlinkCall *call, VarlinkHandler handler,
+              const void *parameters, Error *reterr);
 
 /* vm-connect.c */
 int vm_connect(Vm *vm, const VmConnect *connect, VarlinkCall *call, Error *reterr);

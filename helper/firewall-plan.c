@@ -1,6 +1,5 @@
 #include "helper/firewall-plan.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,17 +11,13 @@ bool firewall_address_is_loopback(uint32_t address) {
         return address >> 24 == 127;
 }
 
-const char *firewall_protocol_name(RootProtocol protocol) {
-        return protocol == ROOT_PROTOCOL_UDP ? "udp" : "tcp";
-}
-
 void firewall_forward_name(const FirewallForward *forward, char ret[static FORWARD_NAME_MAX]) {
-        char address[INET_ADDRSTRLEN] = "";
+        char address[INET_ADDRSTRLEN];
 
-        (void) inet_ntop(AF_INET, &(struct in_addr) {htonl(forward->address)}, address,
-                         sizeof(address));
+        forward_format_address(&forward->wanted, address);
         (void) snprintf(ret, FORWARD_NAME_MAX, "%s-%s-%u",
-                        firewall_protocol_name(forward->protocol), address, forward->host_port);
+                        forward_protocol_names[forward->wanted.protocol], address,
+                        forward->wanted.host_port);
 }
 
 static int add_guest(const RootGuest *wanted, const Config *settings, FirewallPlan *plan,
@@ -57,26 +52,17 @@ static const FirewallGuest *find_guest(const FirewallPlan *plan, const char *vm)
         return NULL;
 }
 
-static bool forwards_clash(const FirewallForward *a, const FirewallForward *b) {
-        return a->protocol == b->protocol && a->host_port == b->host_port &&
-               (a->address == b->address || a->address == 0 || b->address == 0);
-}
-
 static int add_forward(const RootForward *wanted, FirewallPlan *plan, Error *reterr) {
         FirewallForward *forward = &plan->forwards[plan->n_forwards];
         const FirewallGuest *guest = find_guest(plan, wanted->vm);
-        struct in_addr address = {htonl(INADDR_LOOPBACK)};
+        const char *address = wanted->address ? wanted->address : "127.0.0.1";
         char name[FORWARD_NAME_MAX];
 
-        if (wanted->address && inet_pton(AF_INET, wanted->address, &address) != 1)
+        *forward = (FirewallForward) {.optional = wanted->optional, .place = plan->n_forwards};
+        if (forward_make(wanted->protocol, address, wanted->host_port, wanted->guest_port,
+                         &forward->wanted) < 0)
                 return error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL,
-                                 "\"%s\" is no IPv4 address", wanted->address);
-        *forward = (FirewallForward) {
-                .protocol = (RootProtocol) wanted->protocol,
-                .address = ntohl(address.s_addr),
-                .host_port = (unsigned) wanted->host_port,
-                .guest_port = (unsigned) wanted->guest_port,
-        };
+                                 "\"%s\" is no address that a host can have", address);
         firewall_forward_name(forward, name);
         if (!guest)
                 return error_set(reterr, ERROR_INVALID_PARAMETER, ENOENT,
@@ -87,7 +73,7 @@ static int add_forward(const RootForward *wanted, FirewallPlan *plan, Error *ret
         for (size_t i = 0; i < plan->n_forwards; i++) {
                 int r;
 
-                if (!forwards_clash(&plan->forwards[i], forward))
+                if (!forward_clashes(&plan->forwards[i].wanted, &forward->wanted))
                         continue;
                 r = error_set(reterr, ERROR_ALREADY_EXISTS, EEXIST,
                               "the forward %s of vm %s has the port of another forward, of vm %s",
@@ -131,20 +117,29 @@ void firewall_plan_clear(FirewallPlan *plan) {
         *plan = (FirewallPlan) {};
 }
 
+void firewall_plan_leave_out(FirewallPlan *plan) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < plan->n_forwards; i++)
+                if (!plan->forwards[i].left_out)
+                        plan->forwards[n++] = plan->forwards[i];
+        plan->n_forwards = n;
+}
+
 bool firewall_plan_routes(const FirewallPlan *plan) {
         for (size_t i = 0; i < plan->n_guests; i++)
                 if (plan->guests[i].nat)
                         return true;
         for (size_t i = 0; i < plan->n_forwards; i++)
-                if (!firewall_address_is_loopback(plan->forwards[i].address))
+                if (!firewall_address_is_loopback(plan->forwards[i].wanted.address))
                         return true;
         return false;
 }
 
 bool firewall_plan_has_loopback(const FirewallPlan *plan) {
         for (size_t i = 0; i < plan->n_forwards; i++)
-                if (plan->forwards[i].address == 0 ||
-                    firewall_address_is_loopback(plan->forwards[i].address))
+                if (plan->forwards[i].wanted.address == 0 ||
+                    firewall_address_is_loopback(plan->forwards[i].wanted.address))
                         return true;
         return false;
 }

@@ -7,6 +7,7 @@
 
 #include "common/api-root.h"
 #include "common/config.h"
+#include "common/forward.h"
 #include "common/ident.h"
 
 typedef struct FirewallGuest {
@@ -18,10 +19,10 @@ typedef struct FirewallGuest {
 
 typedef struct FirewallForward {
         VmId vm;
-        RootProtocol protocol;
-        uint32_t address; /* 0: all of this host's */
-        unsigned host_port, guest_port;
+        Forward wanted;
         uint32_t guest_address;
+        bool optional, left_out;
+        size_t place; /* in the request */
 } FirewallForward;
 
 typedef struct FirewallPlan {
@@ -37,6 +38,8 @@ typedef struct FirewallPlan {
 int firewall_plan_make(const RootNetwork *network, const Config *settings, FirewallPlan *ret,
                        Error *reterr);
 void firewall_plan_clear(FirewallPlan *plan);
+/* Drops the forwards that are marked as left out. */
+void firewall_plan_leave_out(FirewallPlan *plan);
 
 /* Does the host have to route for it? Not for what comes from the host itself. */
 bool firewall_plan_routes(const FirewallPlan *plan);
@@ -47,4 +50,3 @@ bool firewall_plan_has_loopback(const FirewallPlan *plan);
 #define FORWARD_NAME_MAX 32
 void firewall_forward_name(const FirewallForward *forward, char ret[static FORWARD_NAME_MAX]);
 bool firewall_address_is_loopback(uint32_t address);
-const char *firewall_protocol_name(RootProtocol protocol);

@@ -32,8 +32,7 @@ static int read_local_addresses(LocalAddresses *ret, Error *reterr) {
         return r < 0 ? r : netlink_list_addresses(netlink, &ret->items, &ret->n_items, reterr);
 }
 
-/* The first port that anybody may listen on. */
-static int read_first_port(const Host *host, unsigned *ret, Error *reterr) {
+int firewall_read_first_port(const Host *host, unsigned *ret, Error *reterr) {
         const char *setting = "sys/net/ipv4/ip_unprivileged_port_start";
         int fd = host_open_below(host->proc_fd, setting, O_RDONLY);
         char text[16] = "";
@@ -55,24 +54,14 @@ static int read_first_port(const Host *host, unsigned *ret, Error *reterr) {
         return 0;
 }
 
-static int check_port(const FirewallForward *forward, unsigned first_port, Error *reterr) {
-        int r;
-
-        if (forward->host_port >= first_port)
-                return 0;
-        r = error_set(reterr, ERROR_NOT_PERMITTED, EACCES, "ports below %u are root's on this host",
-                      first_port);
-        return error_set_hint(reterr, r, "choose a port from %u to 65535", first_port);
-}
-
 static int check_address(const FirewallForward *forward, const LocalAddresses *addresses,
                          Error *reterr) {
         int r;
 
-        if (forward->address == 0 || firewall_address_is_loopback(forward->address))
+        if (forward->wanted.address == 0 || firewall_address_is_loopback(forward->wanted.address))
                 return 0;
         for (size_t i = 0; i < addresses->n_items; i++)
-                if (addresses->items[i].address == forward->address)
+                if (addresses->items[i].address == forward->wanted.address)
                         return 0;
         r = error_set(reterr, ERROR_INVALID_PARAMETER, EADDRNOTAVAIL,
                       "this host has no such address");
@@ -104,34 +93,83 @@ static bool read_address(const char *text, uint32_t *ret) {
         return true;
 }
 
-/* "  0: 0100007F:1F90 00000000:0000 0A ...": does this socket stand in a forward's way? The table's
- * head is no such line. */
-static const FirewallForward *find_in_the_way(const FirewallForward *const *forwards, size_t n,
-                                              RootProtocol protocol, const char *line) {
-        unsigned wanted = protocol == ROOT_PROTOCOL_TCP ? TCP_LISTEN : UDP_UNCONNECTED;
-        unsigned port, state;
+/* "  0: 0100007F:1F90 00000000:0000 0A ...": the socket, if it is one that takes what comes. The
+ * table's head is no such line. */
+static bool read_socket(const char *line, ForwardProtocol protocol, Forward *ret) {
+        unsigned wanted = protocol == FORWARD_TCP ? TCP_LISTEN : UDP_UNCONNECTED, port, state;
+        Forward socket = {.protocol = protocol};
         char address[33] = "";
-        uint32_t local;
 
         if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", /* NOLINT */
                    address, &port, &state) != 3 ||
-            state != wanted || !read_address(address, &local))
-                return NULL;
-        for (size_t i = 0; i < n; i++)
-                if (forwards[i]->protocol == protocol && forwards[i]->host_port == port &&
-                    (forwards[i]->address == local || forwards[i]->address == 0 || local == 0))
-                        return forwards[i];
-        return NULL;
+            state != wanted || !read_address(address, &socket.address))
+                return false;
+        socket.host_port = (uint16_t) port;
+        *ret = socket;
+        return true;
+}
+
+/* Of the forwards that are not in force yet. */
+typedef struct Check {
+        FirewallForward **forwards;
+        size_t n_forwards;
+        RootNetworkDone *done;
+} Check;
+
+/* This one cannot be, says the error, which is moved: an optional one is left out. */
+static int refuse(const Check *check, FirewallForward *forward, int r, Error *error,
+                  Error *reterr) {
+        RootLeftOut *left_out = check->done->left_out.items;
+        char name[FORWARD_NAME_MAX], *reason;
+
+        if (!forward->optional) {
+                firewall_forward_name(forward, name);
+                (void) error_prepend(error, r, "cannot forward %s to vm %s", name,
+                                     forward->vm.text);
+                if (reterr)
+                        error_move(reterr, error);
+                else
+                        error_clear(error);
+                return r;
+        }
+        reason = strdup(error->message ? error->message : "");
+        error_clear(error);
+        if (!reason)
+                return error_set_errno(reterr, ENOMEM, "cannot check the forwards");
+        forward->left_out = true;
+        left_out[check->done->left_out.n_items++] = (RootLeftOut) {
+                .forward = (int64_t) forward->place,
+                .reason = reason,
+        };
+        return 0;
+}
+
+static int refuse_listener(const Check *check, FirewallForward *forward, Error *reterr) {
+        Error error = ERROR_INIT;
+        int r = error_set(&error, ERROR_BUSY, EADDRINUSE, "a program of this host listens there");
+
+        (void) error_set_hint(&error, r, "choose another port; \"ss -lntu\" lists those that are "
+                                         "taken");
+        return refuse(check, forward, r, &error, reterr);
+}
+
+static int check_socket(const Check *check, const Forward *socket, Error *reterr) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < check->n_forwards; i++)
+                if (!check->forwards[i]->left_out &&
+                    forward_clashes(&check->forwards[i]->wanted, socket))
+                        r = refuse_listener(check, check->forwards[i], reterr);
+        return r;
 }
 
 /* Line by line: others may have very many sockets. No such table: no such protocol. */
-static int check_sockets(const Host *host, const char *table, RootProtocol protocol,
-                         const FirewallForward *const *forwards, size_t n,
-                         const FirewallForward **ret, Error *reterr) {
+static int check_sockets(const Host *host, const char *table, ForwardProtocol protocol,
+                         const Check *check, Error *reterr) {
         _cleanup_free_ char *path = string_format("self/net/%s", table), *line = NULL;
         _cleanup_fclose_ FILE *file = NULL;
         size_t size = 0;
-        int fd;
+        int fd, r = 0;
 
         if (!path)
                 return error_set_errno(reterr, ENOMEM, "cannot look who listens");
@@ -140,88 +178,79 @@ static int check_sockets(const Host *host, const char *table, RootProtocol proto
                 return 0;
         file = fd < 0 ? NULL : fdopen(fd, "re");
         if (!file) {
-                int r = error_set_errno(reterr, errno, "cannot read the table of %s", table);
-
+                r = error_set_errno(reterr, errno, "cannot read the table of %s", table);
                 close_fd(fd);
                 return r;
         }
-        while (getline(&line, &size, file) >= 0) {
-                *ret = find_in_the_way(forwards, n, protocol, line);
-                if (*ret)
-                        return 0;
+        while (r >= 0 && getline(&line, &size, file) >= 0) {
+                Forward socket;
+
+                if (read_socket(line, protocol, &socket))
+                        r = check_socket(check, &socket, reterr);
         }
-        return ferror(file) ? error_set_errno(reterr, EIO, "cannot read the table of %s", table) :
-                              0;
+        if (r >= 0 && ferror(file))
+                r = error_set_errno(reterr, EIO, "cannot read the table of %s", table);
+        return r;
 }
 
-static int check_listeners(const Host *host, const FirewallForward *const *forwards, size_t n,
-                           const FirewallForward **ret, Error *reterr) {
+static int check_listeners(const Host *host, const Check *check, Error *reterr) {
         static const struct {
                 const char *name;
-                RootProtocol protocol;
+                ForwardProtocol protocol;
         } tables[] = {
-                {"tcp", ROOT_PROTOCOL_TCP},
-                {"tcp6", ROOT_PROTOCOL_TCP},
-                {"udp", ROOT_PROTOCOL_UDP},
-                {"udp6", ROOT_PROTOCOL_UDP},
+                {"tcp", FORWARD_TCP},
+                {"tcp6", FORWARD_TCP},
+                {"udp", FORWARD_UDP},
+                {"udp6", FORWARD_UDP},
         };
+        int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(tables); i++) {
-                int r = check_sockets(host, tables[i].name, tables[i].protocol, forwards, n, ret,
-                                      reterr);
-
-                if (r < 0)
-                        return r;
-                if (!*ret)
-                        continue;
-                r = error_set(reterr, ERROR_BUSY, EADDRINUSE,
-                              "a program of this host listens there");
-                return error_set_hint(reterr, r, "choose another port; \"ss -lntu\" lists those "
-                                                 "that are taken");
-        }
-        return 0;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(tables); i++)
+                r = check_sockets(host, tables[i].name, tables[i].protocol, check, reterr);
+        return r;
 }
 
-static int check_new(const Host *host, const FirewallForward *const *forwards, size_t n,
-                     const FirewallForward **ret_culprit, Error *reterr) {
+static int check_all(const Host *host, const Check *check, Error *reterr) {
         _cleanup_(local_addresses_cleanup) LocalAddresses addresses = {};
         unsigned first_port = 0;
         int r;
 
-        r = read_first_port(host, &first_port, reterr);
+        r = firewall_read_first_port(host, &first_port, reterr);
         if (r >= 0)
                 r = read_local_addresses(&addresses, reterr);
-        for (size_t i = 0; r >= 0 && i < n; i++) {
-                r = check_port(forwards[i], first_port, reterr);
+        for (size_t i = 0; r >= 0 && i < check->n_forwards; i++) {
+                FirewallForward *forward = check->forwards[i];
+                Error error = ERROR_INIT;
+
+                r = forward_check_port(&forward->wanted, first_port, &error);
                 if (r >= 0)
-                        r = check_address(forwards[i], &addresses, reterr);
+                        r = check_address(forward, &addresses, &error);
                 if (r < 0)
-                        *ret_culprit = forwards[i];
+                        r = refuse(check, forward, r, &error, reterr);
         }
-        return r < 0 ? r : check_listeners(host, forwards, n, ret_culprit, reterr);
+        return r < 0 ? r : check_listeners(host, check, reterr);
 }
 
-int firewall_check_forwards(const Host *host, const FirewallPlan *plan, const FirewallTable *ip,
-                            Error *reterr) {
-        _cleanup_free_ const FirewallForward **forwards =
-                calloc(plan->n_forwards + 1, sizeof(const FirewallForward *));
-        const FirewallForward *culprit = NULL;
+int firewall_check_forwards(const Host *host, FirewallPlan *plan, const FirewallTable *ip,
+                            RootNetworkDone *done, Error *reterr) {
+        _cleanup_free_ FirewallForward **forwards =
+                calloc(plan->n_forwards + 1, sizeof(FirewallForward *));
+        Check check = {.forwards = forwards, .done = done};
         char name[FORWARD_NAME_MAX];
-        size_t n = 0;
         int r;
 
-        if (!forwards)
+        done->left_out.items = calloc(plan->n_forwards + 1, sizeof(RootLeftOut));
+        if (!forwards || !done->left_out.items)
                 return error_set_errno(reterr, ENOMEM, "cannot check the forwards");
         for (size_t i = 0; i < plan->n_forwards; i++) {
                 firewall_forward_name(&plan->forwards[i], name);
                 if (!firewall_table_find(ip, name, NULL))
-                        forwards[n++] = &plan->forwards[i];
+                        forwards[check.n_forwards++] = &plan->forwards[i];
         }
-        if (n == 0)
+        if (check.n_forwards == 0)
                 return 0;
-        r = check_new(host, forwards, n, &culprit, reterr);
-        if (r >= 0 || !culprit)
-                return r;
-        firewall_forward_name(culprit, name);
-        return error_prepend(reterr, r, "cannot forward %s to vm %s", name, culprit->vm.text);
+        r = check_all(host, &check, reterr);
+        if (r >= 0)
+                firewall_plan_leave_out(plan);
+        return r;
 }

@@ -5,6 +5,9 @@
 #include "helper/host.h"
 
 /* Looks at forwards that `ip` does not have yet: those in force were looked at when they were new,
- * and whoever listens there since then must not keep all others from being set. */
-int firewall_check_forwards(const Host *host, const FirewallPlan *plan, const FirewallTable *ip,
-                            Error *reterr);
+ * and whoever listens there since then must not keep all others from being set. An optional one
+ * that cannot be is taken out of the plan and told in done, which is empty before. */
+int firewall_check_forwards(const Host *host, FirewallPlan *plan, const FirewallTable *ip,
+                            RootNetworkDone *done, Error *reterr);
+/* The first port that anybody may listen on. */
+int firewall_read_first_port(const Host *host, unsigned *ret, Error *reterr);

@@ -124,9 +124,10 @@ static void write_bridge(FILE *out, const FirewallPlan *plan, const FirewallTabl
 
 /* A forward's key in its map: those of all addresses have a map of their own. */
 static void write_key(FILE *out, const FirewallForward *forward) {
-        if (forward->address != 0)
-                fprintf(out, "%s . ", address_text(forward->address).text);
-        fprintf(out, "%s . %u", firewall_protocol_name(forward->protocol), forward->host_port);
+        if (forward->wanted.address != 0)
+                fprintf(out, "%s . ", address_text(forward->wanted.address).text);
+        fprintf(out, "%s . %u", forward_protocol_names[forward->wanted.protocol],
+                forward->wanted.host_port);
 }
 
 static void write_targets(FILE *out, const FirewallPlan *plan, const char *name, const char *type,
@@ -137,12 +138,12 @@ static void write_targets(FILE *out, const FirewallPlan *plan, const char *name,
         for (size_t i = 0; i < plan->n_forwards; i++) {
                 const FirewallForward *forward = &plan->forwards[i];
 
-                if ((forward->address == 0) != everywhere)
+                if ((forward->wanted.address == 0) != everywhere)
                         continue;
                 open_element(out, &n);
                 write_key(out, forward);
                 fprintf(out, " comment \"banger:%s\" : %s . %u", forward->vm.text,
-                        address_text(forward->guest_address).text, forward->guest_port);
+                        address_text(forward->guest_address).text, forward->wanted.guest_port);
         }
         close_set(out, n);
 }
@@ -156,7 +157,7 @@ static void write_counts(FILE *out, const FirewallPlan *plan, const char *name, 
         for (size_t i = 0; i < plan->n_forwards; i++) {
                 const FirewallForward *forward = &plan->forwards[i];
 
-                if ((forward->address == 0) != everywhere)
+                if ((forward->wanted.address == 0) != everywhere)
                         continue;
                 open_element(out, &n);
                 write_key(out, forward);
@@ -192,7 +193,8 @@ static void write_ip_sets(FILE *out, const FirewallPlan *plan, const FirewallTab
 
                 open_element(out, &n);
                 fprintf(out, "%s . %s . %u", address_text(forward->guest_address).text,
-                        firewall_protocol_name(forward->protocol), forward->guest_port);
+                        forward_protocol_names[forward->wanted.protocol],
+                        forward->wanted.guest_port);
         }
         close_set(out, n);
         write_targets(out, plan, "forwards",

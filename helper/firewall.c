@@ -222,7 +222,7 @@ static int count_taps(size_t *ret, Error *reterr) {
         return 0;
 }
 
-static int set_plan(const Host *host, const FirewallPlan *plan, Error *reterr) {
+static int set_plan(const Host *host, FirewallPlan *plan, RootNetworkDone *done, Error *reterr) {
         _cleanup_nftables_ Nftables *nftables = NULL;
         _cleanup_state_ FirewallState state = {};
         size_t n_taps = 0;
@@ -239,18 +239,23 @@ static int set_plan(const Host *host, const FirewallPlan *plan, Error *reterr) {
         if (r >= 0)
                 r = refuse_foreign(&state, reterr);
         if (r >= 0)
-                r = firewall_check_forwards(host, plan, &state.tables[FIREWALL_IP], reterr);
+                r = firewall_check_forwards(host, plan, &state.tables[FIREWALL_IP], done, reterr);
         return r < 0 ? r : replace(host, nftables, plan, &state, reterr);
 }
 
 int firewall_set(const Host *host, const Config *settings, const RootNetwork *network,
-                 Error *reterr) {
+                 RootNetworkDone *ret, Error *reterr) {
         _cleanup_plan_ FirewallPlan plan = {};
+        RootNetworkDone done = {.left_out = {.items = NULL}};
         int r;
 
         r = firewall_plan_make(network, settings, &plan, reterr);
         if (r >= 0)
-                r = set_plan(host, &plan, reterr);
+                r = set_plan(host, &plan, &done, reterr);
+        if (r < 0)
+                schema_clear(&root_network_done_schema, &done);
+        else
+                *ret = done;
         return error_prepend(reterr, r, "cannot set the network of the guests");
 }
 

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 
 #include "common/api-root.h"
+#include "helper/firewall-ports.h"
 #include "helper/firewall.h"
 #include "helper/session.h"
 #include "helper/units.h"
@@ -118,7 +119,12 @@ int handle_tap_delete(VarlinkCall *call, const void *parameters, void *userdata,
         return r < 0 ? r : varlink_call_reply(call, NULL);
 }
 
+static void done_cleanup(RootNetworkDone *done) {
+        schema_clear(&root_network_done_schema, done);
+}
+
 int handle_network_set(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr) {
+        _cleanup_(done_cleanup) RootNetworkDone done = {.left_out = {.items = NULL}};
         _cleanup_host_ Host host = HOST_INIT;
         _cleanup_close_ int lock = -1;
         Session *session = userdata;
@@ -126,6 +132,17 @@ int handle_network_set(VarlinkCall *call, const void *parameters, void *userdata
 
         r = begin(session, &host, &lock, reterr);
         if (r >= 0)
-                r = firewall_set(&host, &session->settings, parameters, reterr);
-        return r < 0 ? r : varlink_call_reply(call, NULL);
+                r = firewall_set(&host, &session->settings, parameters, &done, reterr);
+        return r < 0 ? r : varlink_call_reply(call, &done);
+}
+
+int handle_ports(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                 Error *reterr) {
+        _cleanup_host_ Host host = HOST_INIT;
+        unsigned first = 0;
+        int r = session_host(userdata, &host, reterr);
+
+        if (r >= 0)
+                r = firewall_read_first_port(&host, &first, reterr);
+        return r < 0 ? r : varlink_call_reply(call, &(RootPorts) {.first = first});
 }

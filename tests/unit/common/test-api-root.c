@@ -118,30 +118,6 @@ static void ports_and_addresses_of_a_forward_are_bounded(_unused_ void **state) 
                        "protocol");
 }
 
-/* What the daemon may count on (api-root.h). */
-static void every_guest_and_five_hundred_forwards_fit_into_a_request(_unused_ void **state) {
-        static char vm[] = "0123456789", address[] = "255.255.255.255";
-        RootGuest guests[VM_SLOT_MAX];
-        RootForward forwards[500];
-        const RootNetwork network = {
-                .guests = {guests, ELEMENTSOF(guests)},
-                .forwards = {forwards, ELEMENTSOF(forwards)},
-                .operation = vm,
-        };
-        struct json_object *object = NULL;
-        size_t size;
-
-        for (size_t i = 0; i < ELEMENTSOF(guests); i++)
-                guests[i] = (RootGuest) {.vm = vm, .slot = 253, .nat = true};
-        for (size_t i = 0; i < ELEMENTSOF(forwards); i++)
-                forwards[i] = (RootForward) {.vm = vm, .address = address, .host_port = 65535,
-                                             .guest_port = 65535};
-        assert_int_equal(schema_encode(&root_network_schema, &network, &object), 0);
-        size = strlen(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
-        json_object_put(object);
-        assert_in_range(size, 1, varlink_limits_helper.message_max - 256);
-}
-
 static void only_a_launch_takes_descriptors(_unused_ void **state) {
         for (size_t i = 0; i < interface_root.n_actions; i++) {
                 const Action *action = &interface_root.actions[i];
@@ -171,7 +147,6 @@ int main(void) {
                 cmocka_unit_test(waits_are_bounded),
                 cmocka_unit_test(a_network_is_taken_and_its_address_may_be_left_out),
                 cmocka_unit_test(ports_and_addresses_of_a_forward_are_bounded),
-                cmocka_unit_test(every_guest_and_five_hundred_forwards_fit_into_a_request),
                 cmocka_unit_test(only_a_launch_takes_descriptors),
                 cmocka_unit_test(a_unit_that_is_not_there_is_told_in_one_word),
         };

@@ -74,6 +74,8 @@ static void what_is_wrong_is_said(void **state _unused_) {
                 {"localhost:80:80", "\"localhost\" is not an IPv4 address"},
                 {"127.1:80:80", "\"127.1\" is not an IPv4 address"},
                 {"224.0.0.1:80:80", "\"224.0.0.1\" is no address that a host can have"},
+                {"0.1.2.3:80:80", "\"0.1.2.3\" is no address that a host can have"},
+                {"0.0.0.1:80:80", "\"0.0.0.1\" is no address that a host can have"},
                 {"255.255.255.255:80:80", "\"255.255.255.255\" is no address that a host can have"},
                 {"[::1]:80:80", "\"[::1]:80:80\" has an IPv6 address: guests have IPv4 only"},
         };
@@ -101,6 +103,17 @@ static void a_stored_forward_is_checked_again(void **state _unused_) {
         assert_int_equal(forward_make(FORWARD_TCP, NULL, 53, 5353, &forward), -EINVAL);
         assert_int_equal(forward_make(FORWARD_TCP, "192.0.2.7", 0, 5353, &forward), -EINVAL);
         assert_int_equal(forward_make(FORWARD_TCP, "192.0.2.7", 53, 65536, &forward), -EINVAL);
+}
+
+static void ports_below_the_first_are_roots(void **state _unused_) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        const Forward forward = parse("1023:80");
+
+        assert_int_equal(forward_check_port(&forward, 1023, &error), 0);
+        assert_int_equal(forward_check_port(&forward, 0, &error), 0);
+        assert_int_equal(forward_check_port(&forward, 1024, &error), -EACCES);
+        assert_int_equal(error.kind, ERROR_NOT_PERMITTED);
+        assert_string_equal(error.message, "ports below 1024 are root's on this host");
 }
 
 static bool clash(const char *a, const char *b) {
@@ -142,20 +155,21 @@ static void a_list_is_added_to_copied_and_removed_from(void **state _unused_) {
 static void the_largest_set_fits_into_one_request(void **state _unused_) {
         static RootGuest guests[VM_SLOT_MAX];
         static RootForward forwards[FORWARDS_MAX];
+        static char vm[] = "0123456789", address[] = "223.255.255.255";
         const RootNetwork network = {
                 .guests = {.items = guests, .n_items = VM_SLOT_MAX},
                 .forwards = {.items = forwards, .n_items = FORWARDS_MAX},
+                .operation = vm,
         };
-        char vm[] = "0123456789", address[] = "223.255.255.255";
         struct json_object *object = NULL;
         size_t length;
 
         for (size_t i = 0; i < VM_SLOT_MAX; i++)
                 guests[i] = (RootGuest) {.vm = vm, .slot = VM_SLOT_MAX, .nat = true};
         for (size_t i = 0; i < FORWARDS_MAX; i++)
-                forwards[i] = (RootForward) {.vm = vm, .protocol = ROOT_PROTOCOL_UDP,
+                forwards[i] = (RootForward) {.vm = vm, .protocol = FORWARD_UDP,
                                              .address = address, .host_port = 65535,
-                                             .guest_port = 65535};
+                                             .guest_port = 65535, .optional = true};
         assert_int_equal(schema_encode(&root_network_schema, &network, &object), 0);
         length = strlen(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
         json_object_put(object);
@@ -168,6 +182,7 @@ int main(void) {
                 cmocka_unit_test(what_is_formatted_is_read_again),
                 cmocka_unit_test(what_is_wrong_is_said),
                 cmocka_unit_test(a_stored_forward_is_checked_again),
+                cmocka_unit_test(ports_below_the_first_are_roots),
                 cmocka_unit_test(two_forwards_clash_where_both_would_take_a_packet),
                 cmocka_unit_test(a_list_is_added_to_copied_and_removed_from),
                 cmocka_unit_test(the_largest_set_fits_into_one_request),

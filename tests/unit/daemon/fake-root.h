@@ -97,6 +97,39 @@ static inline int fake_inventory_of_vm(VarlinkCall *call, _unused_ const void *p
         return varlink_call_reply(call, &inventory);
 }
 
+/* The host port in the file "refuses" is one that cannot be forwarded. */
+static inline bool fake_refuses(const FakeRoot *fake, const RootForward *forward) {
+        char port[8];
+
+        (void) snprintf(port, sizeof(port), "%d", (int) forward->host_port);
+        return fake->directory && fake_is_told(fake, "refuses", port);
+}
+
+static inline int fake_check_forwards(const FakeRoot *fake, const RootNetwork *network,
+                                      Error *reterr) {
+        const RootForward *forwards = network->forwards.items;
+
+        for (size_t i = 0; i < network->forwards.n_items; i++)
+                if (!forwards[i].optional && fake_refuses(fake, &forwards[i]))
+                        return error_set(reterr, ERROR_BUSY, EADDRINUSE, "somebody listens there");
+        return 0;
+}
+
+/* As the file "first_port" says; 0 without one. */
+static inline int fake_ports(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
+                             Error *reterr) {
+        const FakeRoot *fake = userdata;
+        _cleanup_close_ int fd = fake_open(fake, "first_port", O_RDONLY);
+        char text[8] = "";
+        int r = fake_enter(fake, "Ports", reterr);
+
+        if (r >= 0 && fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+                r = -errno;
+        if (r < 0)
+                return r;
+        return varlink_call_reply(call, &(RootPorts) {.first = atoi(text)}); /* NOLINT */
+}
+
 /* Into the file "network", a line each; without a directory nobody wants to know. */
 static inline int fake_network_set(VarlinkCall *call, const void *parameters, void *userdata,
                                    Error *reterr) {
@@ -104,9 +137,14 @@ static inline int fake_network_set(VarlinkCall *call, const void *parameters, vo
         const RootNetwork *network = parameters;
         const RootGuest *guests = network->guests.items;
         const RootForward *forwards = network->forwards.items;
+        static char reason[] = "somebody listens there";
+        RootLeftOut left_out[8];
+        RootNetworkDone done = {.left_out = {.items = left_out}};
         _cleanup_close_ int fd = -1;
         int r = fake->directory ? fake_enter(fake, "NetworkSet", reterr) : 0;
 
+        if (r >= 0)
+                r = fake_check_forwards(fake, network, reterr);
         if (r < 0)
                 return r;
         if (fake->directory)
@@ -114,11 +152,16 @@ static inline int fake_network_set(VarlinkCall *call, const void *parameters, vo
         for (size_t i = 0; i < network->guests.n_items; i++)
                 (void) dprintf(fd, "%s %d%s\n", guests[i].vm, (int) guests[i].slot,
                                guests[i].nat ? " nat" : "");
-        for (size_t i = 0; i < network->forwards.n_items; i++)
+        for (size_t i = 0; i < network->forwards.n_items; i++) {
+                if (fake_refuses(fake, &forwards[i])) {
+                        left_out[done.left_out.n_items++] = (RootLeftOut) {(int64_t) i, reason};
+                        continue;
+                }
                 (void) dprintf(fd, "%s %s:%d:%d/%s\n", forwards[i].vm, forwards[i].address,
                                (int) forwards[i].host_port, (int) forwards[i].guest_port,
                                forward_protocol_names[forwards[i].protocol]);
-        return varlink_call_reply(call, NULL);
+        }
+        return varlink_call_reply(call, &done);
 }
 
 /* What the last launch was given: while it is open, that VMM runs. */
@@ -176,6 +219,8 @@ static inline VarlinkHandler fake_handler(const FakeRoot *fake, const char *verb
                 return fake->directory ? fake_inventory_of_vm : fake_inventory;
         if (strcmp(verb, "NetworkSet") == 0)
                 return fake_network_set;
+        if (strcmp(verb, "Ports") == 0)
+                return fake->directory ? fake_ports : NULL;
         return fake->directory ? fake_verb : NULL;
 }
 

@@ -142,10 +142,11 @@ static void names_without_resolved_are_degraded_with_its_remedy(_unused_ void **
         clear(&status);
 }
 
-static void names_that_nobody_was_asked_about_are_not_known(_unused_ void **state) {
+static void names_that_resolved_is_being_told_of_are_no_trouble(_unused_ void **state) {
         ComponentStatus status = names(&(NamesSeen) {.served = true});
 
-        assert_int_equal(status.state, COMPONENT_DEGRADED);
+        assert_int_equal(status.state, COMPONENT_OK);
+        assert_non_null(status.message);
         clear(&status);
 }
 
@@ -169,7 +170,7 @@ int main(void) {
                 cmocka_unit_test(a_daemon_that_runs_on_after_an_upgrade_is_different),
                 cmocka_unit_test(names_that_resolve_are_ok),
                 cmocka_unit_test(names_without_resolved_are_degraded_with_its_remedy),
-                cmocka_unit_test(names_that_nobody_was_asked_about_are_not_known),
+                cmocka_unit_test(names_that_resolved_is_being_told_of_are_no_trouble),
                 cmocka_unit_test(names_without_a_port_are_degraded),
                 cmocka_unit_test(an_installation_that_tells_no_version_is_ok),
         };

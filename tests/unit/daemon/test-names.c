@@ -123,6 +123,20 @@ static void a_resolver_that_fails_costs_no_start(void **state) {
         assert_address("web.vm", 2);
 }
 
+/* resolved may come back, and nobody starts a VM for that. */
+static void a_resolver_that_fails_is_set_again_while_a_vm_runs(void **state) {
+        VmHost *host = *state;
+        size_t before;
+
+        host_create(host, "web");
+        host_let_fail(host, "ResolverSet");
+        assert_int_equal(host_start(host, "web"), 0);
+        wait_for_calls(host, "ResolverSet", 1);
+        host_let_fail(host, "");
+        before = host_count_calls(host, "ResolverSet");
+        wait_for_calls(host, "ResolverSet", before + 1);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, names_setup, names_teardown)
 
 int main(void) {
@@ -131,6 +145,7 @@ int main(void) {
                 TEST(a_start_that_is_under_way_has_no_name_yet),
                 TEST(each_start_has_the_resolver_set),
                 TEST(a_resolver_that_fails_costs_no_start),
+                TEST(a_resolver_that_fails_is_set_again_while_a_vm_runs),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,76 @@ static void the_removal_of_what_is_not_in_the_set_applies_it_and_never_fails(voi
         assert_int_equal(network_remove(fixture->network, &db_id, NULL, NULL), 0);
 }
 
+static void assert_left_out(Fixture *fixture, const char *expected) {
+        _cleanup_free_ char *reason = NULL;
+
+        assert_int_equal(network_find_left_out(fixture->network, &web_id, &web_forward, &reason),
+                         0);
+        if (expected)
+                assert_string_equal(reason, expected);
+        else
+                assert_null(reason);
+}
+
+/* Whoever listens there since its rule went must not keep other VMs from starting or stopping. */
+static void a_forward_that_was_there_before_fails_no_change_of_another(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(put(fixture, web()), 0);
+        assert_left_out(fixture, NULL);
+        write_file(fixture, "refuses", "8080");
+        assert_int_equal(put(fixture, db()), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\nbbbbbbbbbb 2 nat\n");
+        assert_left_out(fixture, "somebody listens there");
+        assert_int_equal(network_remove(fixture->network, &db_id, NULL, NULL), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\n");
+        write_file(fixture, "refuses", "");
+        assert_int_equal(put(fixture, db()), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\nbbbbbbbbbb 2 nat\n"
+                                        "aaaaaaaaaa 127.0.0.1:8080:80/tcp\n");
+        assert_left_out(fixture, NULL);
+}
+
+static void nor_one_of_its_own_vm(void **state) {
+        Fixture *fixture = *state;
+        NetworkGuest changed = web();
+
+        assert_int_equal(put(fixture, web()), 0);
+        write_file(fixture, "refuses", "8080");
+        changed.nat = true;
+        assert_int_equal(put(fixture, changed), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1 nat\n");
+        assert_int_equal(network_remove(fixture->network, &web_id, NULL, NULL), 0);
+        assert_file(fixture, "network", "");
+        assert_left_out(fixture, NULL);
+}
+
+static void a_forward_that_a_change_brings_fails_it(void **state) {
+        Fixture *fixture = *state;
+        NetworkGuest without = web();
+
+        write_file(fixture, "refuses", "8080");
+        assert_true(put(fixture, web()) < 0);
+        assert_int_equal(fixture->error.kind, ERROR_BUSY);
+        without.forwards.n_items = 0;
+        assert_int_equal(put(fixture, without), 0);
+        assert_true(put(fixture, web()) < 0);
+        assert_int_equal(put(fixture, db()), 0);
+        assert_file(fixture, "network", "aaaaaaaaaa 1\nbbbbbbbbbb 2 nat\n");
+}
+
+static void a_failure_is_known_until_it_is_made_good(void **state) {
+        Fixture *fixture = *state;
+
+        assert_false(network_failed(fixture->network));
+        write_file(fixture, "fails", "NetworkSet");
+        assert_int_equal(network_remove(fixture->network, &web_id, NULL, NULL), 0);
+        assert_true(network_failed(fixture->network));
+        write_file(fixture, "fails", "");
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_false(network_failed(fixture->network));
+}
+
 static void what_is_filled_is_applied_once(void **state) {
         Fixture *fixture = *state;
         const NetworkGuest first = web(), second = db();
@@ -198,6 +268,10 @@ int main(void) {
                 TEST(a_put_that_fails_is_taken_back),
                 TEST(a_removal_that_fails_is_taken_back_and_can_be_repeated),
                 TEST(the_removal_of_what_is_not_in_the_set_applies_it_and_never_fails),
+                TEST(a_forward_that_was_there_before_fails_no_change_of_another),
+                TEST(nor_one_of_its_own_vm),
+                TEST(a_forward_that_a_change_brings_fails_it),
+                TEST(a_failure_is_known_until_it_is_made_good),
                 TEST(what_is_filled_is_applied_once),
                 TEST(a_fresh_set_is_applied_even_if_it_is_empty),
                 TEST(filling_does_not_wait_for_the_helper),

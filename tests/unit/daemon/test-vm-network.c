@@ -218,6 +218,130 @@ static void one_that_is_not_there_is_not_removed(void **state) {
         assert_int_equal(host->error.kind, ERROR_NOT_FOUND);
 }
 
+static void a_port_that_is_roots_is_refused_before_any_start(void **state) {
+        VmHost *host = *state;
+
+        host_write(host, "first_port", "1024");
+        assert_true(create_with(host, "web", false, "80:80") < 0);
+        assert_int_equal(host->error.kind, ERROR_NOT_PERMITTED);
+        assert_string_equal(host->error.message, "ports below 1024 are root's on this host");
+        assert_string_equal(host->error.hint, "choose a port from 1024 to 65535");
+        assert_int_equal(host_state(host, "web"), -1);
+        assert_int_equal(create_with(host, "web", false, "1024:80"), 0);
+        assert_true(add(host, "web", "1023:80") < 0);
+        assert_int_equal(host->error.kind, ERROR_NOT_PERMITTED);
+        /* As the host is set now; and the helper has the last word where it cannot say. */
+        host_write(host, "first_port", "80");
+        assert_int_equal(add(host, "web", "80:80"), 0);
+        host_let_fail(host, "Ports");
+        assert_int_equal(add(host, "web", "79:80"), 0);
+}
+
+static VarlinkClient *send_remove(const VmHost *host, const char *name, const char *forward) {
+        char vm[64], text[64];
+        const ForwardChange in = {.vm = vm, .forward = text};
+
+        (void) snprintf(vm, sizeof(vm), "%s", name);
+        (void) snprintf(text, sizeof(text), "%s", forward);
+        return host_send(host, "io.banger.Forward.Remove", &forward_change_schema, &in);
+}
+
+static void wait_for_sets(const VmHost *host, size_t n) {
+        uint64_t deadline = clock_monotonic_usec() + PATIENCE_USEC;
+
+        while (host_count_calls(host, "NetworkSet") < n)
+                assert_true(clock_monotonic_usec() < deadline);
+}
+
+/* A removal that fails puts the port back where it was. */
+static void a_port_that_is_being_taken_away_is_not_free_yet(void **state) {
+        VmHost *host = *state;
+        VarlinkClient *client;
+        size_t before;
+
+        assert_int_equal(create_with(host, "web", false, "8080:80"), 0);
+        host_create(host, "db");
+        assert_int_equal(host_start(host, "web"), 0);
+        before = host_count_calls(host, "NetworkSet");
+        host_hold(host, "NetworkSet");
+        client = send_remove(host, "web", "8080:80");
+        wait_for_sets(host, before + 1);
+        assert_true(add(host, "db", "8080:80") < 0);
+        assert_int_equal(host->error.kind, ERROR_BUSY);
+        assert_true(create_with(host, "other", false, "0.0.0.0:8080:80") < 0);
+        assert_int_equal(add(host, "db", "8081:80"), 0);
+        host_let_fail(host, "NetworkSet");
+        host_hold(host, "");
+        assert_true(host_receive(host, client) < 0);
+        assert_shown(host, "web", "127.0.0.1:8080:80/tcp");
+        host_let_fail(host, "");
+        assert_int_equal(change(host, "Remove", "web", "8080:80"), 0);
+        assert_int_equal(add(host, "db", "8080:80"), 0);
+}
+
+static void wait_until_applied(VmHost *host) {
+        wait_for_sets(host, 1);
+        /* It is written after it is counted. */
+        host_create(host, "barrier");
+        assert_int_equal(host_start(host, "barrier"), 0);
+        assert_int_equal(stop(host, "barrier"), 0);
+}
+
+/* The helper may have done it all the same. */
+static void what_is_taken_back_is_applied_again(void **state) {
+        VmHost *host = *state;
+        size_t before;
+
+        host_create(host, "web");
+        assert_int_equal(host_start(host, "web"), 0);
+        host_let_fail(host, "NetworkSet");
+        assert_true(add(host, "web", "8080:80") < 0);
+        host_write(host, "network", "what the kernel had");
+        before = host_count_calls(host, "NetworkSet");
+        host_let_fail(host, "");
+        wait_for_sets(host, before + 1);
+        wait_until_applied(host);
+        assert_applied_two(host, "web", "1", NULL);
+        assert_int_equal(host_state(host, "web"), VM_RUNNING);
+}
+
+static char *why_not_active(VmHost *host, const char *name) {
+        char vm[64];
+        const ForwardQuery in = {.vm = vm};
+        const ForwardInfo *items;
+        ForwardList list;
+        char *reason;
+
+        (void) snprintf(vm, sizeof(vm), "%s", name);
+        assert_int_equal(host_call(host, &interface_forward, "List", &in, &list, NULL), 0);
+        items = list.forwards.items;
+        assert_int_equal(list.forwards.n_items, 1);
+        assert_int_equal(items[0].active, !items[0].reason);
+        reason = items[0].reason ? strdup(items[0].reason) : NULL;
+        schema_clear(&forward_list_schema, &list);
+        return reason;
+}
+
+/* Its rule was lost, with the whole table, and another program has the port since. */
+static void one_that_can_be_no_more_keeps_no_other_vm_from_anything(void **state) {
+        VmHost *host = *state;
+        _cleanup_free_ char *why = NULL;
+
+        assert_int_equal(create_with(host, "web", false, "8080:80"), 0);
+        host_create(host, "db");
+        assert_int_equal(host_start(host, "web"), 0);
+        assert_null(why_not_active(host, "web"));
+        host_write(host, "refuses", "8080");
+        assert_int_equal(host_start(host, "db"), 0);
+        why = why_not_active(host, "web");
+        assert_string_equal(why, "somebody listens there");
+        assert_int_equal(stop(host, "db"), 0);
+        assert_int_equal(stop(host, "web"), 0);
+        assert_int_equal(host_state(host, "web"), VM_STOPPED);
+        assert_true(host_start(host, "web") < 0);
+        assert_int_equal(host->error.kind, ERROR_BUSY);
+}
+
 static void assert_listed(VmHost *host, const char *name, const char *expected) {
         char vm[64];
         const ForwardQuery in = {.vm = name ? vm : NULL};
@@ -303,17 +427,6 @@ static void leave_running(VmHost *host, const char *name) {
         host_write(host, "calls", "");
 }
 
-static void wait_until_applied(VmHost *host) {
-        uint64_t deadline = clock_monotonic_usec() + PATIENCE_USEC;
-
-        while (host_count_calls(host, "NetworkSet") == 0)
-                assert_true(clock_monotonic_usec() < deadline);
-        /* It is written after it is counted. */
-        host_create(host, "barrier");
-        assert_int_equal(host_start(host, "barrier"), 0);
-        assert_int_equal(stop(host, "barrier"), 0);
-}
-
 static void what_is_taken_over_is_applied_once_and_whole(void **state) {
         VmHost *host = *state;
 
@@ -388,6 +501,10 @@ int main(void) {
                 TEST(a_port_of_another_vm_is_refused_with_a_way_out),
                 TEST(a_port_that_is_given_twice_is_refused),
                 TEST(one_that_is_not_there_is_not_removed),
+                TEST(a_port_that_is_roots_is_refused_before_any_start),
+                TEST(a_port_that_is_being_taken_away_is_not_free_yet),
+                TEST(what_is_taken_back_is_applied_again),
+                TEST(one_that_can_be_no_more_keeps_no_other_vm_from_anything),
                 TEST(they_are_listed_by_vm_and_in_their_order),
                 TEST(a_vm_that_is_busy_is_not_changed),
                 TEST(one_that_cannot_be_applied_fails_the_start_and_breaks_nothing),

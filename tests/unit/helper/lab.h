@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "common/forward.h"
 #include "common/strings.h"
 #include "helper/firewall.h"
 #include "helper/netlink.h"
@@ -39,6 +40,7 @@ typedef struct Lab {
         /* For what NetworkSet is given. */
         RootGuest guests[2];
         RootForward forwards[4];
+        RootNetworkDone done;
 } Lab;
 
 static inline void lab_enter(int ns) {
@@ -118,7 +120,7 @@ static inline void lab_fill(Lab *lab) {
         lab->guests[1] = (RootGuest) {.vm = second, .slot = 2};
         for (size_t i = 0; i < ELEMENTSOF(lab->forwards); i++)
                 lab->forwards[i] = (RootForward) {.vm = first,
-                                                  .protocol = ROOT_PROTOCOL_UDP,
+                                                  .protocol = FORWARD_UDP,
                                                   .host_port = 8080 + (int64_t) i,
                                                   .guest_port = 80};
 }
@@ -172,6 +174,7 @@ static inline int lab_teardown(void **state) {
         close_fd(lab->first_ns);
         close_fd(lab->second_ns);
         close_fd(lab->outside_ns);
+        schema_clear(&root_network_done_schema, &lab->done);
         host_close(&lab->host);
         free(lab);
         return fixture_teardown(&fixture);
@@ -190,7 +193,8 @@ static inline int lab_try(Lab *lab, size_t n_guests, size_t n_forwards) {
         const RootNetwork network = {{lab->guests, n_guests}, {lab->forwards, n_forwards}, NULL};
 
         error_clear(&lab->fixture->error);
-        return firewall_set(&lab->host, &lab->settings, &network, &lab->fixture->error);
+        schema_clear(&root_network_done_schema, &lab->done);
+        return firewall_set(&lab->host, &lab->settings, &network, &lab->done, &lab->fixture->error);
 }
 
 static inline void lab_set(Lab *lab, size_t n_guests, size_t n_forwards) {

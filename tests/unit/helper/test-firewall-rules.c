@@ -60,7 +60,7 @@ static void a_forward_of_all_addresses_has_a_map_of_its_own(_unused_ void **stat
         RootGuest guests[] = {{.vm = first, .slot = 1}};
         RootForward forwards[] = {
                 {.vm = first, .host_port = 8080, .guest_port = 80},
-                {.vm = first, .protocol = ROOT_PROTOCOL_UDP, .address = everywhere,
+                {.vm = first, .protocol = FORWARD_UDP, .address = everywhere,
                  .host_port = 65535, .guest_port = 1},
         };
         const FirewallTable none = {};

@@ -1,4 +1,5 @@
 /* The tables as a whole: replaced, kept, read back, removed; and what goes with them. */
+#include "helper/firewall-ports.h"
 #include "helper/firewall-state.h"
 #include "tests/unit/helper/lab.h"
 
@@ -255,7 +256,7 @@ static void two_forwards_of_one_port_are_refused(void **state) {
         lab->forwards[1].address = other;
         lab_set(lab, 2, 2);
         lab->forwards[1].address = NULL;
-        lab->forwards[1].protocol = ROOT_PROTOCOL_TCP;
+        lab->forwards[1].protocol = FORWARD_TCP;
         lab_set(lab, 2, 2);
 }
 
@@ -289,7 +290,7 @@ static void try_listener(Lab *lab, int type, const char *bound, char *address, i
         _cleanup_close_ _unused_ int fd = lab_socket(lab, lab->host_ns, type, bound, 8080);
 
         lab->forwards[0].address = address;
-        lab->forwards[0].protocol = type == SOCK_STREAM ? ROOT_PROTOCOL_TCP : ROOT_PROTOCOL_UDP;
+        lab->forwards[0].protocol = type == SOCK_STREAM ? FORWARD_TCP : FORWARD_UDP;
         if (r < 0) {
                 assert_refused(lab, 2, 1, r, "-8080", "ss -lntu");
                 assert_int_equal(lab->fixture->error.kind, ERROR_BUSY);
@@ -329,7 +330,7 @@ static void try_listener_ipv6(Lab *lab, const char *address, int r) {
         assert_int_equal(inet_pton(AF_INET6, address, &at.sin6_addr), 1);
         assert_int_equal(bind(fd, (const struct sockaddr *) (const void *) &at, sizeof(at)), 0);
         assert_int_equal(listen(fd, 1), 0);
-        lab->forwards[0].protocol = ROOT_PROTOCOL_TCP;
+        lab->forwards[0].protocol = FORWARD_TCP;
         assert_int_equal(lab_try(lab, 2, 1), r);
         lab_set(lab, 0, 0);
 }
@@ -355,6 +356,50 @@ static void a_forward_in_force_is_not_looked_at_again(void **state) {
         lab_set(lab, 2, 1);
         fd = lab_udp(lab, lab->host_ns, "127.0.0.1", 8080);
         lab_set(lab, 2, 2);
+}
+
+static void assert_left_out(const Lab *lab, size_t i, int64_t forward, const char *reason) {
+        const RootLeftOut *items = lab->done.left_out.items;
+
+        assert_true(i < lab->done.left_out.n_items);
+        assert_int_equal(items[i].forward, forward);
+        assert_non_null(strstr(items[i].reason, reason));
+}
+
+/* Its rule went with the whole table; the owner gets it back only where it would be given anew. */
+static void an_optional_forward_that_cannot_be_is_left_out_and_told(void **state) {
+        static char address[] = "198.51.100.9";
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int fd = -1;
+
+        lab_set(lab, 2, 4);
+        assert_int_equal(lab->done.left_out.n_items, 0);
+        lab_run("nft flush ruleset");
+        fd = lab_udp(lab, lab->host_ns, "127.0.0.1", 8081);
+        for (size_t i = 0; i < 4; i++)
+                lab->forwards[i].optional = true;
+        lab->forwards[0].address = address;
+        lab->forwards[3].host_port = 1023;
+        lab_set(lab, 2, 4);
+        assert_int_equal(lab->done.left_out.n_items, 3);
+        assert_left_out(lab, 0, 0, "no such address");
+        assert_left_out(lab, 1, 3, "ports below 1024");
+        assert_left_out(lab, 2, 1, "listens there");
+        assert_lists("8080", false);
+        assert_lists("8081", false);
+        assert_lists("8082", true);
+        assert_lists("1023", false);
+        lab->forwards[1].optional = false;
+        assert_refused(lab, 2, 4, -EADDRINUSE, "udp-127.0.0.1-8081", "ss -lntu");
+}
+
+static void the_first_port_is_the_hosts_setting(void **state) {
+        Lab *lab = lab_need(state);
+        unsigned first = 0;
+
+        lab_write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "80\n");
+        assert_int_equal(firewall_read_first_port(&lab->host, &first, NULL), 0);
+        assert_int_equal(first, 80);
 }
 
 /* ---- the inventory ---- */
@@ -464,6 +509,8 @@ int main(void) {
                 TEST(a_port_on_which_somebody_listens_is_refused),
                 TEST(another_protocols_listener_is_in_nobodys_way),
                 TEST(a_listener_of_ipv6_counts_where_it_takes_ipv4),
+                TEST(an_optional_forward_that_cannot_be_is_left_out_and_told),
+                TEST(the_first_port_is_the_hosts_setting),
                 TEST(a_forward_in_force_is_not_looked_at_again),
                 TEST(the_inventory_has_tables_guests_forwards_and_routing),
                 TEST(without_tables_the_inventory_is_empty),

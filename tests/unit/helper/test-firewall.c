@@ -651,7 +651,7 @@ static void a_forward_carries_tcp(void **state) {
         struct sockaddr_in to = lab_at("127.0.0.1", 8080);
         struct pollfd poller = {.fd = server, .events = POLLIN};
 
-        lab->forwards[0].protocol = ROOT_PROTOCOL_TCP;
+        lab->forwards[0].protocol = FORWARD_TCP;
         lab_set(lab, 2, 1);
         assert_int_equal(lab_try_connect(client, &to), 0);
         assert_int_equal(poll(&poller, 1, LAB_WAIT_MS), 1);
