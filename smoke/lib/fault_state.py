@@ -50,10 +50,6 @@ def links():
             "no-ipv6", read(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6"),
             "localnet", read(f"/proc/sys/net/ipv4/conf/{name}/route_localnet"),
         ])
-    for line in output("ip", "-br", "-4", "address").splitlines():
-        if line.startswith(BRIDGE):
-            fields = line.split()
-            yield f"address {fields[0]} {' '.join(fields[2:])}"
 
 
 def devices():
@@ -83,7 +79,10 @@ def files(vm):
 
 
 def network():
-    yield f"ip_forward {read('/proc/sys/net/ipv4/ip_forward')}"
+    for line in output("ip", "-br", "-4", "address").splitlines():
+        if line.startswith(BRIDGE):
+            fields = line.split()
+            yield f"address {fields[0]} {' '.join(fields[2:])}"
     rules = re.sub(r"packets \d+ bytes \d+", "", output("nft", "list", "ruleset"))
     yield from (f"nft {number} {line}" for number, line in enumerate(rules.splitlines()))
 
@@ -92,6 +91,10 @@ def resolver():
     for line in output("resolvectl", "status", BRIDGE).splitlines():
         if "Current Scopes" not in line and not line.startswith("Link"):
             yield f"resolver {line.strip()}"
+
+
+def forwarding():
+    yield f"ip_forward {read('/proc/sys/net/ipv4/ip_forward')}"
 
 
 def mounts():
@@ -107,10 +110,10 @@ def units():
             yield f"unit {name} {'runs' if read(f'{path}/{name}/cgroup.procs') else 'empty'}"
 
 
-def look(vm, names=False):
-    """All of it; what resolved knows only if it matters, for it is slow to say."""
-    host = [*links(), *devices(), *jails(), *files(vm), *network(), *mounts(), *units()]
-    return sorted([*inventory(), *host, *(resolver() if names else [])])
+def look(vm, slow):
+    """All of it; of what a program has to be asked for, only what matters."""
+    host = [*links(), *devices(), *jails(), *files(vm), *forwarding(), *mounts(), *units()]
+    return sorted([*inventory(), *host, *(line for source in slow for line in source())])
 
 
 def difference(wanted, found):

@@ -116,7 +116,7 @@ class Verb:
 
     name = ""
     label = ""  # what is special about it
-    names = False  # what resolved knows matters
+    slow = ()  # what fault_state can tell beside, where it matters
     cleans = True  # undo() does not begin with the verb itself
 
     def __init__(self, host):
@@ -150,6 +150,7 @@ class Verb:
 
 class BridgeEnsure(Verb):
     name = "BridgeEnsure"
+    slow = (fault_state.network,)
 
     def enter(self):
         pass
@@ -164,6 +165,7 @@ class BridgeRemove(Verb):
     """With guests that are routed, so that there is all to be put back."""
 
     name = "BridgeRemove"
+    slow = (fault_state.network,)
 
     def enter(self):
         self.host.call("BridgeEnsure")
@@ -177,7 +179,7 @@ class BridgeRemove(Verb):
 
 class ResolverSet(Verb):
     name = "ResolverSet"
-    names = True
+    slow = (fault_state.network, fault_state.resolver)
 
     def enter(self):
         self.host.call("BridgeEnsure")
@@ -205,6 +207,7 @@ class ResolverClear(ResolverSet):
 
 class TapCreate(Verb):
     name = "TapCreate"
+    slow = (fault_state.network,)
 
     def parameters(self):
         return self.host.slotted
@@ -221,6 +224,7 @@ class TapCreate(Verb):
 
 class TapDelete(Verb):
     name = "TapDelete"
+    slow = (fault_state.network,)
 
     def parameters(self):
         return self.host.only
@@ -238,6 +242,7 @@ class TapDelete(Verb):
 
 class NetworkSet(Verb):
     name = "NetworkSet"
+    slow = (fault_state.network,)
 
     def parameters(self):
         return self.host.network()
