@@ -80,10 +80,12 @@ const char *varlink_call_method(const VarlinkCall *call) {
 
 const char *varlink_call_text(const VarlinkCall *call, const char *field) {
         const Field *found = call->parameters ? schema_find(call->action->in, field) : NULL;
+        const void *at;
 
         if (!found || found->type != FIELD_STRING)
                 return NULL;
-        return *(char *const *) ((const char *) call->parameters + found->offset);
+        at = (const char *) call->parameters + found->offset;
+        return *(char *const *) at;
 }
 
 const Action *varlink_call_action(const VarlinkCall *call) {
