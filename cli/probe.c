@@ -88,11 +88,12 @@ int probe_cgroup2(int root_fd, SystemCheck *ret) {
 /* What banger.conf names; NULL: nothing. That no daemon starts with a banger.conf that cannot be used,
  * other checks say. */
 static char *configured_program(int root_fd, const char *name) {
+        static const char conf[] = BANGER_CONF;
         _cleanup_(config_clear) Config config = config_default;
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
 
-        if (io_read_file(root_fd, BANGER_CONF + 1, CONF_MAX, &text, &size) < 0 ||
+        if (io_read_file(root_fd, conf + 1, CONF_MAX, &text, &size) < 0 ||
             config_parse(text, size, &config, NULL) < 0)
                 return NULL;
         return string_equal(name, "jailer") ? steal_ptr(config.jailer)
