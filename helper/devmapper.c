@@ -164,7 +164,7 @@ static int device_info(const VmId *vm, DeviceRole role, int type, struct dm_task
         return 0;
 }
 
-int devmapper_find(const VmId *vm, DeviceRole role, dev_t *ret) {
+static int find_device(const VmId *vm, DeviceRole role, bool leaving_too, dev_t *ret) {
         _cleanup_(task_cleanup) struct dm_task *task = NULL;
         struct dm_info info = {};
         int r;
@@ -172,10 +172,18 @@ int devmapper_find(const VmId *vm, DeviceRole role, dev_t *ret) {
         r = device_info(vm, role, DM_DEVICE_INFO, &task, &info, NULL);
         if (r < 0)
                 return r;
-        if (!info.live_table || info.suspended)
+        if (!info.live_table || info.suspended || (info.deferred_remove && !leaving_too))
                 return -ENODEV;
         *ret = makedev(info.major, info.minor);
         return 0;
+}
+
+int devmapper_find(const VmId *vm, DeviceRole role, dev_t *ret) {
+        return find_device(vm, role, false, ret);
+}
+
+int devmapper_find_to_read(const VmId *vm, dev_t *ret) {
+        return find_device(vm, DEVICE_ROOT, true, ret);
 }
 
 /* As snapshot_parameters() writes them, and as the kernel gives them back. */

@@ -21,7 +21,7 @@ static int open_device(const Host *host, const VmId *vm, int *ret_fd, Error *ret
         char name[24];
         int r;
 
-        r = devmapper_find(vm, DEVICE_ROOT, &device);
+        r = devmapper_find_to_read(vm, &device);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot find the root device");
         (void) snprintf(name, sizeof(name), "dm-%u", minor(device));
