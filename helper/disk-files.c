@@ -157,6 +157,7 @@ void disk_close_files(DiskFiles *files) {
         files->image_fd = close_fd(files->image_fd);
         files->cow_fd = close_fd(files->cow_fd);
         files->work_fd = close_fd(files->work_fd);
+        files->names_fd = close_fd(files->names_fd);
 }
 
 /* One at a time: a file that is being named has two names, and would be refused for another VM. By
@@ -234,8 +235,10 @@ int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret
                 r = open_as_ours(host, jails_fd, files.cow_fd, O_RDWR, &ours.cow_fd, reterr);
         if (r >= 0 && plan->work)
                 r = open_as_ours(host, jails_fd, files.work_fd, O_RDWR, &ours.work_fd, reterr);
-        if (r >= 0)
+        if (r >= 0) {
+                ours.names_fd = steal_fd(&jails_fd);
                 *ret = steal_struct(ours, DISK_FILES_INIT);
+        }
         return r;
 }
 

@@ -127,11 +127,11 @@ static bool is_leaving(const VmId *vm) {
         return devmapper_read_snapshot(vm, &snapshot, NULL) >= 0 && snapshot.leaving;
 }
 
-int disk_detach(const Host *host, const VmId *vm, Error *reterr) {
+static int detach(const Host *host, const VmId *vm, Error *reterr) {
         uint64_t deadline = clock_monotonic_usec() + DISK_RELEASE_TIMEOUT_USEC;
         _cleanup_error_ Error more = ERROR_INIT;
         bool leaving = is_leaving(vm), busy = false;
-        int r = disk_forget_name(host, reterr);
+        int r = 0;
 
         for (int role = 0; role < _DEVICE_ROLE_MAX; role++) {
                 _cleanup_error_ Error error = ERROR_INIT;
@@ -150,6 +150,13 @@ int disk_detach(const Host *host, const VmId *vm, Error *reterr) {
         return error_join(reterr, r, &more, loops_clear(host, vm, deadline, &more));
 }
 
+int disk_detach(const Host *host, const VmId *vm, Error *reterr) {
+        _cleanup_error_ Error more = ERROR_INIT;
+        int r = disk_forget_name(host, reterr);
+
+        return error_join(reterr, r, &more, detach(host, vm, &more));
+}
+
 int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr) {
         _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
         bool attached = false;
@@ -165,7 +172,7 @@ int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr) {
                 r = is_attached(host, plan, &files, &attached, reterr);
         if (r < 0 || attached)
                 return r;
-        r = disk_detach(host, plan->vm, reterr);
+        r = detach(host, plan->vm, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot remove what is left of the last start");
         r = refuse_shared(host, plan->vm, &files, reterr);
@@ -176,7 +183,7 @@ int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr) {
         if (r < 0) {
                 _cleanup_error_ Error more = ERROR_INIT;
 
-                r = error_join(reterr, r, &more, disk_detach(host, plan->vm, &more));
+                r = error_join(reterr, r, &more, detach(host, plan->vm, &more));
         }
         return r;
 }

@@ -24,16 +24,19 @@ typedef struct DiskFiles {
         int work_fd; /* -1: it has none */
         uint64_t n_sectors;      /* of the image */
         uint64_t n_work_sectors; /* of the work disk's device */
+        int names_fd; /* locks the files' names, which nobody else binds meanwhile; -1: not locked */
 } DiskFiles;
 
-#define DISK_FILES_INIT ((DiskFiles) {.image_fd = -1, .cow_fd = -1, .work_fd = -1})
+#define DISK_FILES_INIT                                                                            \
+        ((DiskFiles) {.image_fd = -1, .cow_fd = -1, .work_fd = -1, .names_fd = -1})
 
 /* Opens images/IMAGE.ext4, vms/VM/root.cow and, if it has one, vms/VM/work.img below the state
  * directory; each must be a regular file of the owner's with one name only. An empty root.cow becomes
  * root's by it, and is taken as root's from then on. */
 int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 void disk_close_files(DiskFiles *files);
-/* Likewise, for loops: the descriptors are of a name that the owner cannot change. */
+/* Likewise, for loops: the descriptors are of a name that the owner cannot change. Until they are
+ * closed nobody else opens any so, or a file that was moved could be bound for two VMs. */
 int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 
 /* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open, or

@@ -186,6 +186,13 @@ static void write_ip_sets(FILE *out, const FirewallPlan *plan, const FirewallTab
         }
         close_set(out, n);
         n = 0;
+        open_set(out, "set", "guests", "ipv4_addr");
+        for (size_t i = 0; i < plan->n_guests; i++) {
+                open_element(out, &n);
+                fprintf(out, "%s", address_text(plan->guests[i].address).text);
+        }
+        close_set(out, n);
+        n = 0;
         /* Two forwards may lead to one port. */
         open_set(out, "set", "targets", "ipv4_addr . inet_proto . inet_service");
         for (size_t i = 0; i < plan->n_forwards; i++) {
@@ -293,9 +300,10 @@ static void write_filters(FILE *out, const FirewallPlan *plan) {
                 "\t\tiifname \"%s\" jump to_host\n"
                 "\t}\n"
                 "\tchain to_host {\n"
-                "\t\tct state established,related ct direction reply accept\n"
-                "\t\ticmp type { echo-request, destination-unreachable, time-exceeded,"
-                " parameter-problem } accept\n"
+                "\t\tct state established ct direction reply accept\n"
+                /* An error about a connection to others would change the host's routes to them. */
+                "\t\tct state related ct reply ip saddr @guests accept\n"
+                "\t\ticmp type echo-request accept\n"
                 "\t\tmeta l4proto { tcp, udp } th dport 53 accept\n"
                 "\t\tcounter name refused drop\n"
                 "\t}\n",

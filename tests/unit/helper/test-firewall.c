@@ -226,6 +226,50 @@ static void what_a_dhcp_server_says_is_dropped(void **state) {
         assert_false(passes(lab, &frame));
 }
 
+static void frame_ip(Frame *frame, const char *from, const char *to, size_t size) {
+        struct iphdr header = {.version = 4,
+                               .ihl = 5,
+                               .ttl = 64,
+                               .protocol = IPPROTO_ICMP,
+                               .tot_len = htons((uint16_t) (sizeof(header) + size))};
+
+        header.saddr = lab_at(from, 0).sin_addr.s_addr;
+        header.daddr = lab_at(to, 0).sin_addr.s_addr;
+        header.check = frame_sum((const unsigned char *) &header, sizeof(header));
+        frame_put(frame, &header, sizeof(header));
+}
+
+/* Or a guest would set the size of what the host sends to anybody. */
+static void an_error_about_what_the_host_sends_to_others_is_dropped(void **state) {
+        /* An answer: of questions the kernel asks whose they are. */
+        static const unsigned char echo[] = {0, 0, 0xff, 0xfd, 0, 1, 0, 1};
+        static const unsigned char too_big[] = {3, 4, 0, 0, 0, 0, 0x02, 0x58};
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int at_dns = lab_udp(lab, lab->host_ns, HOST_ADDRESS, 53);
+        Frame frame = {};
+        size_t at;
+        uint16_t sum;
+
+        lab_set(lab, 2, 0);
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_ip(&frame, FIRST_ADDRESS, HOST_ADDRESS,
+                 sizeof(too_big) + sizeof(struct iphdr) + sizeof(echo));
+        at = frame.size;
+        frame_put(&frame, too_big, sizeof(too_big));
+        frame_ip(&frame, HOST_OUTER_ADDRESS, OUTSIDE_ADDRESS, sizeof(echo));
+        frame_put(&frame, echo, sizeof(echo));
+        sum = frame_sum(frame.bytes + at, frame.size - at);
+        memcpy(frame.bytes + at + 2, &sum, sizeof(sum));
+        lab_send_frame(guest, &frame);
+        /* What comes after it has arrived. */
+        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "last");
+        lab_send_frame(guest, &frame);
+        lab_receives(at_dns, "last", NULL);
+        lab_run("! ip route get " OUTSIDE_ADDRESS " | grep -q mtu");
+}
+
 static void a_tap_that_is_not_among_the_guests_is_mute(void **state) {
         Lab *lab = lab_need(state);
         _cleanup_close_ int guest = lab_packets(lab, lab->second_ns, "eth0");
@@ -717,6 +761,7 @@ int main(void) {
                 TEST(a_vlan_tag_hides_nothing),
                 TEST(what_a_dhcp_server_says_is_dropped),
                 TEST(ipv6_and_router_advertisements_are_dropped),
+                TEST(an_error_about_what_the_host_sends_to_others_is_dropped),
                 TEST(a_tap_that_is_not_among_the_guests_is_mute),
                 TEST(before_any_guest_is_set_all_taps_are_mute),
                 TEST(a_guest_does_not_reach_another_by_the_bridge),
