@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/api-root.h"
@@ -12,6 +14,8 @@
 #include "helper/loops.h"
 
 #define BIND_NAME ".bind" /* below the directory of jails */
+#define CHANGES_NAME "root.cow"
+#define CHANGES_MARK "trusted.banger.vm" /* the VM's id */
 #define SECTOR_SIZE 512 /* device-mapper's unit, whatever the device's own */
 
 /* On the descriptor that is used from here on. The owner can replace the file's name at will, but
@@ -34,30 +38,6 @@ static int check_file(int fd, uid_t owner, uint64_t *ret_n_sectors, Error *reter
         return 0;
 }
 
-/* Its first time a file of changes is the owner's, who made it: it must hold nothing yet, and nobody
- * may have it open for writing. From then on it is root's: what the kernel reads back from it, the
- * kernel has written. (A made-up table of changes stops the kernel: dm-exception-store.h.) Root's
- * group says that it has been looked at, lest one of a call that was cut short be trusted. */
-static int adopt_changes(int fd, uid_t earlier, Error *reterr) {
-        struct stat st;
-        int r = 0;
-
-        if (fchown(fd, 0, (gid_t) -1) < 0 || fchmod(fd, 0600) < 0)
-                return error_set_errno(reterr, errno, "cannot take it over");
-        /* Only for a file that nobody writes: fcntl(2). */
-        if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
-                r = error_set(reterr, ERROR_BUSY, EBUSY, "somebody has it open for writing");
-        else if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_DATA) >= 0 || errno != ENXIO)
-                r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "it has a content of its own");
-        if (r >= 0 && fchown(fd, 0, 0) < 0)
-                r = error_set_errno(reterr, errno, "cannot take it over");
-        (void) fcntl(fd, F_SETLEASE, F_UNLCK);
-        /* To whom it belonged: one of root's is not to become the owner's by it. */
-        if (r < 0 && fchown(fd, earlier, (gid_t) -1) < 0)
-                return error_set_errno(reterr, errno, "cannot give it back");
-        return r;
-}
-
 static int open_file(const Host *host, const char *path, int flags, uid_t owner, int *ret_fd,
                      uint64_t *ret_n_sectors, Error *reterr) {
         _cleanup_close_ int fd = -1;
@@ -76,28 +56,84 @@ static int open_file(const Host *host, const char *path, int flags, uid_t owner,
         return 0;
 }
 
-static int open_changes(const Host *host, const char *path, uid_t owner, int *ret_fd,
-                        Error *reterr) {
-        _cleanup_close_ int first_fd = -1, fd = -1;
-        struct stat first, again;
-        uint64_t n_sectors;
+/* Whether the helper has made it, for that VM: nobody else can set such an attribute. */
+static bool is_marked(int fd, const VmId *vm) {
+        char id[VM_ID_LENGTH];
+
+        return fgetxattr(fd, CHANGES_MARK, id, sizeof(id)) == VM_ID_LENGTH &&
+               memcmp(id, vm->text, VM_ID_LENGTH) == 0;
+}
+
+/* Made where nobody but root can name it, and then put in the place of the owner's. */
+static int make_changes(const Host *host, const VmId *vm, int dir_fd, off_t size, Error *reterr) {
+        _cleanup_close_ int jails_fd = -1, fd = -1;
+        int r = 0;
+
+        jails_fd = host_open_below(host->state_fd, "jails", O_RDONLY | O_DIRECTORY);
+        if (jails_fd < 0)
+                return error_set_errno(reterr, -jails_fd, "cannot open the directory of jails");
+        fd = openat(jails_fd, BIND_NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return error_set_errno(reterr, errno, "cannot make one of root's");
+        if (fchmod(fd, 0600) < 0 || ftruncate(fd, size) < 0 ||
+            fsetxattr(fd, CHANGES_MARK, vm->text, VM_ID_LENGTH, 0) < 0 || fsync(fd) < 0)
+                r = error_set_errno(reterr, errno, "cannot make one of root's");
+        else if (renameat(jails_fd, BIND_NAME, dir_fd, CHANGES_NAME) < 0)
+                r = error_set_errno(reterr, errno, "cannot put one of root's there");
+        if (r < 0)
+                (void) unlinkat(jails_fd, BIND_NAME, 0);
+        else if (fsync(dir_fd) < 0)
+                r = error_set_errno(reterr, errno, "cannot put one of root's there for good");
+        return r;
+}
+
+/* The owner makes a hole of the size that he wants; what the VM gets is a file of root's in its place,
+ * which he has never had open. So what the kernel reads back from it, the kernel has written (a made-up
+ * table of changes stops it: dm-exception-store.h), and no other file of root's is taken for one. */
+static int replace_changes(const Host *host, const VmId *vm, uid_t owner, int dir_fd, int fd,
+                           Error *reterr) {
+        uint64_t n_sectors = 0;
+        struct stat st;
         int r;
 
-        first_fd = host_open_below(host->state_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-        if (first_fd < 0)
-                return error_set_errno(reterr, -first_fd, "cannot open %s", path);
-        if (fstat(first_fd, &first) < 0)
-                return error_set_errno(reterr, errno, "cannot look at %s", path);
-        r = check_file(first_fd, first.st_uid == 0 ? 0 : owner, &n_sectors, reterr);
-        if (r >= 0 && (first.st_uid != 0 || first.st_gid != 0))
-                r = adopt_changes(first_fd, first.st_uid, reterr);
-        if (r < 0)
-                return error_prepend(reterr, r, "cannot use %s", path);
-        r = open_file(host, path, O_RDWR, 0, &fd, &n_sectors, reterr);
+        r = check_file(fd, owner, &n_sectors, reterr);
         if (r < 0)
                 return r;
-        if (fstat(fd, &again) < 0 || again.st_ino != first.st_ino || again.st_dev != first.st_dev)
+        if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_DATA) >= 0 || errno != ENXIO)
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                 "it has a content of its own");
+        return make_changes(host, vm, dir_fd, st.st_size, reterr);
+}
+
+static int open_changes(const Host *host, const VmId *vm, const char *path, uid_t owner,
+                        int *ret_fd, Error *reterr) {
+        _cleanup_free_ char *directory = string_format("vms/%s", vm->text);
+        _cleanup_close_ int dir_fd = -1, first_fd = -1, fd = -1;
+        uint64_t n_sectors;
+        int r = 0;
+
+        if (!directory)
+                return error_set_errno(reterr, ENOMEM, "cannot name the directory");
+        if (host->state_fd < 0)
+                return error_set_errno(reterr, ENOENT, "cannot open %s", host->paths->state);
+        dir_fd = host_open_below(host->state_fd, directory, O_RDONLY | O_DIRECTORY);
+        if (dir_fd < 0)
+                return error_set_errno(reterr, -dir_fd, "cannot open %s", path);
+        first_fd = host_open_below(dir_fd, CHANGES_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        if (first_fd < 0)
+                return error_set_errno(reterr, -first_fd, "cannot open %s", path);
+        if (!is_marked(first_fd, vm))
+                r = replace_changes(host, vm, owner, dir_fd, first_fd, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot use %s", path);
+        fd = host_open_below(dir_fd, CHANGES_NAME, O_RDWR | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot open %s", path);
+        if (!is_marked(fd, vm))
                 return error_set(reterr, ERROR_BUSY, EBUSY, "%s has been replaced", path);
+        r = check_file(fd, 0, &n_sectors, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot use %s", path);
         *ret_fd = steal_fd(&fd);
         return 0;
 }
@@ -144,7 +180,7 @@ int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Erro
         r = open_file(host, image_path, O_RDONLY, plan->owner, &files.image_fd, &files.n_sectors,
                       reterr);
         if (r >= 0)
-                r = open_changes(host, cow_path, plan->owner, &files.cow_fd, reterr);
+                r = open_changes(host, plan->vm, cow_path, plan->owner, &files.cow_fd, reterr);
         if (r >= 0 && plan->work)
                 r = open_work(host, work_path, plan->owner, &files, reterr);
         if (r < 0)
@@ -252,7 +288,7 @@ int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes
                 return error_set_errno(reterr, ENOMEM, "cannot name the file");
         r = lock_names(host, &jails_fd, reterr);
         if (r >= 0)
-                r = open_changes(host, path, plan->owner, &fd, reterr);
+                r = open_changes(host, plan->vm, path, plan->owner, &fd, reterr);
         if (r >= 0)
                 r = loops_refuse_shared(host, plan->vm, fd, reterr);
         if (r < 0)

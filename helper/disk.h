@@ -31,8 +31,8 @@ typedef struct DiskFiles {
         ((DiskFiles) {.image_fd = -1, .cow_fd = -1, .work_fd = -1, .names_fd = -1})
 
 /* Opens images/IMAGE.ext4, vms/VM/root.cow and, if it has one, vms/VM/work.img below the state
- * directory; each must be a regular file of the owner's with one name only. An empty root.cow becomes
- * root's by it, and is taken as root's from then on. */
+ * directory; each must be a regular file of the owner's with one name only. A root.cow that is a hole is
+ * replaced by one that the helper makes and marks, and from then on only that one is taken. */
 int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 void disk_close_files(DiskFiles *files);
 /* Likewise, for loops: the descriptors are of a name that the owner cannot change. Until they are

@@ -26,6 +26,7 @@ static void set_size(const Fixture *fixture, const char *path, off_t size) {
 /* A store with one image and one VM. */
 static void make_files(const Fixture *fixture) {
         fixture_mkdir(fixture, "state/images");
+        fixture_mkdir(fixture, "state/jails");
         fixture_mkdir(fixture, "state/vms");
         fixture_mkdir(fixture, "state/vms/0123456789");
         fixture_write(fixture, "state/images/" IMAGE ".ext4", "");
@@ -194,7 +195,7 @@ static void write_to_cow(const Fixture *fixture) {
         close_fd(fd);
 }
 
-static void changes_that_the_owner_made_up_are_refused_and_given_back(void **state) {
+static void changes_that_the_owner_made_up_are_refused_and_stay_his(void **state) {
         Fixture *fixture = *state;
 
         make_files_of_owner(fixture);
@@ -203,71 +204,90 @@ static void changes_that_the_owner_made_up_are_refused_and_given_back(void **sta
         assert_int_equal(fixture->error.kind, ERROR_NOT_PERMITTED);
         assert_message(fixture, "cannot use " COW_NAME ": it has a content of its own");
         assert_int_equal(look_at_cow(fixture).st_uid, OWNER);
+        assert_int_equal(look_at_cow(fixture).st_mode & 07777, 0666);
 }
 
-static void changes_that_somebody_can_write_are_busy_and_given_back(void **state) {
+static void whoever_had_the_owners_file_open_has_not_roots(void **state) {
         Fixture *fixture = *state;
+        struct stat st, writers;
         int writer;
 
         make_files_of_owner(fixture);
-        writer = open_cow(fixture, O_WRONLY);
-        assert_int_equal(open_files(fixture, OWNER), -EBUSY);
-        assert_int_equal(fixture->error.kind, ERROR_BUSY);
-        assert_message(fixture, "cannot use " COW_NAME ": somebody has it open for writing");
-        assert_int_equal(look_at_cow(fixture).st_uid, OWNER);
-        /* Nothing else was against it. */
-        close_fd(writer);
-        error_clear(&fixture->error);
+        writer = open_cow(fixture, O_RDWR);
         assert_int_equal(open_files(fixture, OWNER), 0);
+        st = look_at_cow(fixture);
+        assert_int_equal(fstat(writer, &writers), 0);
+        assert_int_not_equal(st.st_ino, writers.st_ino);
+        assert_int_equal(writers.st_nlink, 0);
+        assert_int_equal(writers.st_uid, OWNER);
+        close_fd(writer);
 }
 
 static void empty_changes_become_roots_and_are_taken_from_then_on(void **state) {
         Fixture *fixture = *state;
         struct stat st;
+        ino_t inode;
 
         make_files_of_owner(fixture);
         assert_int_equal(open_files(fixture, OWNER), 0);
         st = look_at_cow(fixture);
+        inode = st.st_ino;
         assert_int_equal(st.st_uid, 0);
         assert_int_equal(st.st_mode & 07777, 0600);
+        assert_int_equal(st.st_size, 2097152);
+        assert_int_equal(st.st_nlink, 1);
         /* What is in it now, the kernel has written. */
         write_to_cow(fixture);
         assert_int_equal(open_files(fixture, OWNER), 0);
-        assert_int_equal(look_at_cow(fixture).st_uid, 0);
+        assert_int_equal(look_at_cow(fixture).st_ino, inode);
 }
 
-/* The helper was killed between taking them over and looking at them. */
-static void changes_that_nobody_has_looked_at_yet_are_looked_at(void **state) {
+/* Moved there by whoever may rename in the directory where it was. */
+static void another_file_of_roots_is_neither_taken_nor_changed(void **state) {
+        static const gid_t groups[] = {0, 42};
         Fixture *fixture = *state;
         char path[256];
 
         make_files_of_owner(fixture);
         fixture_path(fixture, COW, path, sizeof(path));
-        assert_int_equal(chown(path, 0, OWNER), 0);
-        write_to_cow(fixture);
-        assert_int_equal(open_files(fixture, OWNER), -EPERM);
-        assert_message(fixture, "cannot use " COW_NAME ": it has a content of its own");
+        for (size_t i = 0; i < ELEMENTSOF(groups); i++)
+                for (int content = 0; content <= 1; content++) {
+                        struct stat before, after;
+
+                        if (content)
+                                write_to_cow(fixture);
+                        else
+                                assert_int_equal(truncate(path, 0) + truncate(path, 4096), 0);
+                        assert_int_equal(chown(path, 0, groups[i]), 0);
+                        assert_int_equal(chmod(path, 0640), 0);
+                        before = look_at_cow(fixture);
+                        assert_int_equal(open_files(fixture, OWNER), -EPERM);
+                        assert_message(fixture, "belongs to uid 0 instead of 4242");
+                        error_clear(&fixture->error);
+                        after = look_at_cow(fixture);
+                        assert_int_equal(after.st_ino, before.st_ino);
+                        assert_int_equal(after.st_mode, before.st_mode);
+                        assert_int_equal(after.st_gid, groups[i]);
+                        assert_int_equal(after.st_size, before.st_size);
+                }
 }
 
-/* Where the owner may give any file a second name (fs.protected_hardlinks = 0), one is left with the
- * old password file when that has been replaced. */
-static void a_file_of_roots_is_never_given_away(void **state) {
+static void changes_of_another_vm_are_refused(void **state) {
         Fixture *fixture = *state;
-        char path[256];
-        int writer;
+        const VmId second = {.text = "abcdef0123"};
+        const DiskPlan of_second = {.vm = &second, .image = IMAGE, .owner = OWNER};
+        DiskFiles files = DISK_FILES_INIT;
+        char from[256], to[256];
 
         make_files_of_owner(fixture);
-        fixture_path(fixture, COW, path, sizeof(path));
-        assert_int_equal(chown(path, 0, 42), 0);
-        assert_int_equal(chmod(path, 0640), 0);
-        write_to_cow(fixture);
-        assert_int_equal(open_files(fixture, OWNER), -EPERM);
-        assert_int_equal(look_at_cow(fixture).st_uid, 0);
-        error_clear(&fixture->error);
-        writer = open_cow(fixture, O_WRONLY);
-        assert_int_equal(open_files(fixture, OWNER), -EBUSY);
-        assert_int_equal(look_at_cow(fixture).st_uid, 0);
-        close_fd(writer);
+        assert_int_equal(open_files(fixture, OWNER), 0);
+        fixture_mkdir(fixture, "state/vms/abcdef0123");
+        fixture_path(fixture, COW, from, sizeof(from));
+        fixture_path(fixture, "state/vms/abcdef0123/root.cow", to, sizeof(to));
+        assert_int_equal(rename(from, to), 0);
+        assert_int_equal(disk_open_files(&fixture->host, &of_second, &files, &fixture->error),
+                         -EPERM);
+        assert_message(fixture, "belongs to uid 0 instead of 4242");
 }
 
 static void changes_of_a_third_user_are_refused_and_stay_his(void **state) {
@@ -547,13 +567,26 @@ static void the_file_of_changes_grows_and_is_roots_then(void **state) {
         HostPaths paths;
 
         make_files(fixture);
-        fixture_mkdir(fixture, "state/jails");
         (void) open_real(fixture, &paths, &host);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, &fixture->error), 0);
         assert_int_equal(size_of_changes(fixture), 4194304);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, NULL), 0);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 1048576, &fixture->error), -EINVAL);
         assert_message(fixture, "can only grow");
+        assert_int_equal(size_of_changes(fixture), 4194304);
+}
+
+/* It was killed before it had put its file in the place of the owner's. */
+static void a_file_that_was_left_half_made_is_in_nobodys_way(void **state) {
+        Fixture *fixture = *state;
+        const DiskPlan of_vm = plan(false);
+        _cleanup_host_ Host host = HOST_INIT;
+        HostPaths paths;
+
+        make_files(fixture);
+        fixture_write(fixture, "state/jails/.bind", "half");
+        (void) open_real(fixture, &paths, &host);
+        assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, &fixture->error), 0);
         assert_int_equal(size_of_changes(fixture), 4194304);
 }
 
@@ -565,7 +598,6 @@ static void a_name_that_a_killed_attach_left_is_in_nobodys_way(void **state) {
         HostPaths paths;
 
         make_files(fixture);
-        fixture_mkdir(fixture, "state/jails");
         (void) open_real(fixture, &paths, &host);
         fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
         fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
@@ -578,10 +610,9 @@ static void a_name_that_a_killed_attach_left_is_forgotten(void **state) {
         Fixture *fixture = *state;
         char path[256], name[256];
 
-        make_files(fixture);
         /* A host that never had a jail has no name to forget. */
         assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
-        fixture_mkdir(fixture, "state/jails");
+        make_files(fixture);
         assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
         fixture_path(fixture, COW, path, sizeof(path));
         fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
@@ -624,12 +655,13 @@ int main(void) {
                 TEST(a_file_with_a_second_name_is_refused),
                 TEST(an_empty_image_is_refused),
                 TEST(a_fifo_neither_serves_nor_blocks),
-                TEST(changes_that_the_owner_made_up_are_refused_and_given_back),
-                TEST(changes_that_somebody_can_write_are_busy_and_given_back),
+                TEST(changes_that_the_owner_made_up_are_refused_and_stay_his),
+                TEST(whoever_had_the_owners_file_open_has_not_roots),
                 TEST(empty_changes_become_roots_and_are_taken_from_then_on),
                 TEST(changes_of_a_third_user_are_refused_and_stay_his),
-                TEST(changes_that_nobody_has_looked_at_yet_are_looked_at),
-                TEST(a_file_of_roots_is_never_given_away),
+                TEST(another_file_of_roots_is_neither_taken_nor_changed),
+                TEST(changes_of_another_vm_are_refused),
+                TEST(a_file_that_was_left_half_made_is_in_nobodys_way),
                 TEST(a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user),
                 TEST(a_loop_for_changes_can_be_written),
                 TEST(clearing_unbinds_the_loops_of_that_vm_only),
