@@ -67,9 +67,8 @@ static void read_comment(const char *attributes, size_t size, FirewallTable *tab
                                        : NULL;
 
         table->present = true;
-        table->routing_was_off = comment && string_equal(comment, FIREWALL_COMMENT_ROUTING);
-        table->ours = comment &&
-                      (table->routing_was_off || string_equal(comment, FIREWALL_COMMENT));
+        if (comment)
+                firewall_table_take_comment(table, comment);
 }
 
 /* A table, or the number of an error: ENOENT for none. */

@@ -318,14 +318,29 @@ static void write_ip(FILE *out, const FirewallPlan *plan, const FirewallTable *e
         write_filters(out, plan);
 }
 
+static const char *table_comment(const Routing *routing) {
+        if (!routing)
+                return FIREWALL_COMMENT;
+        return routing->refuses_redirects ? FIREWALL_COMMENT_REDIRECTS : FIREWALL_COMMENT_ROUTING;
+}
+
+/* No rule counts by them. */
+static void write_forwarded(FILE *out, const Routing *routing) {
+        for (size_t i = 0; i < routing->n_links; i++)
+                fprintf(out, "\tcounter forwarded-%zu {\n\t\tcomment \"%s%s\"\n\t}\n", i,
+                        FIREWALL_COMMENT_FORWARDED, routing->links[i]);
+}
+
 void firewall_rules_write(FILE *out, FirewallFamily family, const FirewallPlan *plan,
-                          const FirewallTable *earlier, bool routing_was_off) {
+                          const FirewallTable *earlier, const Routing *routing) {
         const char *name = firewall_families[family];
 
         if (earlier->present)
                 fprintf(out, "delete table %s " FIREWALL_TABLE "\n", name);
         fprintf(out, "table %s " FIREWALL_TABLE " {\n\tcomment \"%s\"\n", name,
-                routing_was_off ? FIREWALL_COMMENT_ROUTING : FIREWALL_COMMENT);
+                table_comment(routing));
+        if (routing)
+                write_forwarded(out, routing);
         write_counter(out, earlier, "refused", "", "banger");
         if (family == FIREWALL_BRIDGE)
                 write_bridge(out, plan, earlier);

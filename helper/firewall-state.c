@@ -43,11 +43,15 @@ static int add_counter(FirewallTable *table, const char *line) {
         return 1;
 }
 
-static void read_counter(FirewallCounter *counter, char *line) {
-        const char *comment = take_comment(line), *id;
+static int read_counter(FirewallTable *table, char *line) {
+        FirewallCounter *counter = &table->counters[table->n_counters - 1];
+        const char *comment = take_comment(line), *id, *link;
         FirewallCounter counts = {};
 
         id = comment ? string_after_prefix(comment, "banger:") : NULL;
+        link = comment ? string_after_prefix(comment, FIREWALL_COMMENT_FORWARDED) : NULL;
+        if (link)
+                return routing_add_link(&table->routing, link);
         if (id)
                 (void) vm_id_parse(id, &counter->vm);
         else if (sscanf(line, "packets %" SCNu64 " bytes %" SCNu64, &counts.packets, /* NOLINT */
@@ -55,14 +59,13 @@ static void read_counter(FirewallCounter *counter, char *line) {
                 counter->packets = counts.packets;
                 counter->bytes = counts.bytes;
         }
+        return 0;
 }
 
-static void read_table(FirewallTable *table, char *line) {
-        const char *comment = take_comment(line);
-
-        if (!comment)
-                return;
-        table->routing_was_off = string_equal(comment, FIREWALL_COMMENT_ROUTING);
+void firewall_table_take_comment(FirewallTable *table, const char *comment) {
+        table->routing.refuses_redirects = string_equal(comment, FIREWALL_COMMENT_REDIRECTS);
+        table->routing_was_off = table->routing.refuses_redirects ||
+                                 string_equal(comment, FIREWALL_COMMENT_ROUTING);
         table->ours = table->routing_was_off || string_equal(comment, FIREWALL_COMMENT);
 }
 
@@ -83,24 +86,33 @@ void firewall_state_find(const char *listing, FirewallState *state) {
 }
 
 /* One tab before what is the table's, two before what is inside of that. */
+static int read_line(FirewallTable *table, char *line, bool *in_counter) {
+        size_t depth = strspn(line, "\t");
+        const char *comment;
+        int r;
+
+        if (depth == 2)
+                return *in_counter ? read_counter(table, line + depth) : 0;
+        if (depth != 1)
+                return 0;
+        r = add_counter(table, line + depth);
+        *in_counter = r > 0;
+        comment = r == 0 ? take_comment(line + depth) : NULL;
+        if (comment)
+                firewall_table_take_comment(table, comment);
+        return r;
+}
+
 int firewall_table_parse(char *listing, FirewallTable *table) {
         bool in_counter = false;
         char *rest = NULL;
 
         for (char *line = strtok_r(listing, "\n", &rest); line;
              line = strtok_r(NULL, "\n", &rest)) {
-                size_t depth = strspn(line, "\t");
-                int r;
+                int r = read_line(table, line, &in_counter);
 
-                line += depth;
-                if (depth == 1) {
-                        read_table(table, line);
-                        r = add_counter(table, line);
-                        if (r < 0)
-                                return r;
-                        in_counter = r > 0;
-                } else if (depth == 2 && in_counter)
-                        read_counter(&table->counters[table->n_counters - 1], line);
+                if (r < 0)
+                        return r;
         }
         if (table->counters)
                 qsort(table->counters, table->n_counters, sizeof(*table->counters),
@@ -112,6 +124,7 @@ void firewall_table_clear(FirewallTable *table) {
         for (size_t i = 0; i < table->n_counters; i++)
                 free(table->counters[i].name);
         free(table->counters);
+        routing_clear(&table->routing);
         *table = (FirewallTable) {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 /* What the kernel holds of the tables, read from nft's listings. */
 #include "helper/firewall-plan.h"
+#include "helper/sysctl.h"
 
 #define FIREWALL_TABLE "banger"
 
@@ -22,7 +23,8 @@ typedef struct FirewallCounter {
 typedef struct FirewallTable {
         bool present;
         bool ours;            /* by its comment */
-        bool routing_was_off; /* ip_forward is to be put back */
+        bool routing_was_off; /* ip_forward is to be put back, and with it: */
+        Routing routing;
         FirewallCounter *counters; /* by name */
         size_t n_counters;
 } FirewallTable;
@@ -42,6 +44,12 @@ void firewall_state_clear(FirewallState *state);
 const FirewallCounter *firewall_table_find(const FirewallTable *table, const char *name,
                                            const char *vm);
 
-/* The comments of our tables. */
+/* What a table's comment tells. */
+void firewall_table_take_comment(FirewallTable *table, const char *comment);
+
+/* The comments of our tables, and of a counter for each link that forwarded: they remember what is
+ * to be put back. (The elements of a set are not read: they are many.) */
 #define FIREWALL_COMMENT "banger"
 #define FIREWALL_COMMENT_ROUTING "banger: net.ipv4.ip_forward was 0"
+#define FIREWALL_COMMENT_REDIRECTS FIREWALL_COMMENT_ROUTING ", accept_redirects 0"
+#define FIREWALL_COMMENT_FORWARDED "banger: forwarded "

@@ -90,18 +90,19 @@ static int others_route(const char *bridge, bool *ret, Error *reterr) {
         return 0;
 }
 
-/* Before the tables lose their note of it. */
+/* Before the tables lose their note of it. A kill may have come between two of its steps. */
 static int restore_forwarding(const Host *host, const char *bridge, const FirewallState *state,
                               Error *reterr) {
+        const FirewallTable *table = &state->tables[FIREWALL_IP];
         bool on = false, others = false;
         int r;
 
-        if (!state->tables[FIREWALL_IP].routing_was_off)
+        if (!table->routing_was_off)
                 return 0;
         r = sysctl_get_forwarding(host, &on, reterr);
         if (r >= 0 && on)
                 r = others_route(bridge, &others, reterr);
-        return r < 0 || !on || others ? r : sysctl_set_forwarding(host, false, reterr);
+        return r < 0 || others ? r : sysctl_restore_routing(host, &table->routing, reterr);
 }
 
 /* ---- replacing ---- */
@@ -116,7 +117,7 @@ static bool missing_tables(const FirewallState *state, size_t family) {
 
 /* One transaction for those of the tables that are chosen. */
 static int write_tables(Nftables *nftables, const FirewallPlan *plan, const FirewallState *state,
-                        bool routing_was_off, bool (*choose)(const FirewallState *, size_t),
+                        const Routing *routing, bool (*choose)(const FirewallState *, size_t),
                         Error *reterr) {
         _cleanup_free_ char *commands = NULL;
         FILE *out;
@@ -128,7 +129,7 @@ static int write_tables(Nftables *nftables, const FirewallPlan *plan, const Fire
         for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++)
                 if (choose(state, i))
                         firewall_rules_write(out, (FirewallFamily) i, plan, &state->tables[i],
-                                             routing_was_off && i == FIREWALL_IP);
+                                             i == FIREWALL_IP ? routing : NULL);
         if (ferror(out)) {
                 (void) fclose(out);
                 return error_set_errno(reterr, ENOMEM, "cannot write the tables");
@@ -138,11 +139,29 @@ static int write_tables(Nftables *nftables, const FirewallPlan *plan, const Fire
         return size == 0 ? 0 : nftables_run(nftables, commands, reterr);
 }
 
+/* What the tables are to remember of the host's routing, if they are to: it goes over from the
+ * earlier ones. read is for what it is now, and for the caller to clear. */
+static int find_routing(const Host *host, const FirewallState *state, bool on, Routing *read,
+                        const Routing **ret, Error *reterr) {
+        const FirewallTable *table = &state->tables[FIREWALL_IP];
+        int r = 0;
+
+        if (table->routing_was_off)
+                *ret = &table->routing;
+        else if (!on) {
+                r = sysctl_read_routing(host, read, reterr);
+                *ret = read;
+        }
+        return r;
+}
+
 /* What lets more through is turned on after the rules about it hold, and off before they go. */
 static int replace(const Host *host, Nftables *nftables, const FirewallPlan *plan,
                    const FirewallState *state, Error *reterr) {
         bool routes = firewall_plan_routes(plan), loopback = firewall_plan_has_loopback(plan);
-        bool on = false, was_off;
+        _cleanup_(routing_clear) Routing read = {};
+        const Routing *routing = NULL;
+        bool on = false;
         int r = 0;
 
         if (!loopback)
@@ -151,10 +170,10 @@ static int replace(const Host *host, Nftables *nftables, const FirewallPlan *pla
                 r = restore_forwarding(host, plan->bridge, state, reterr);
         if (r >= 0 && routes)
                 r = sysctl_get_forwarding(host, &on, reterr);
-        if (r < 0)
-                return r;
-        was_off = routes && (!on || state->tables[FIREWALL_IP].routing_was_off);
-        r = write_tables(nftables, plan, state, was_off, all_tables, reterr);
+        if (r >= 0 && routes)
+                r = find_routing(host, state, on, &read, &routing, reterr);
+        if (r >= 0)
+                r = write_tables(nftables, plan, state, routing, all_tables, reterr);
         if (r >= 0 && loopback)
                 r = sysctl_set_route_localnet(host, plan->bridge, true, reterr);
         if (r >= 0 && routes && !on)
@@ -169,6 +188,18 @@ static int read_tables(FirewallState *ret, Error *reterr) {
 
         if (firewall_probe(ret) >= 0)
                 return 0;
+        r = nftables_open(&nftables, reterr);
+        return r < 0 ? r : read_state(nftables, ret, reterr);
+}
+
+/* And what they remember of the host's routing, for which nft has to be asked. */
+static int read_tables_to_drop(FirewallState *ret, Error *reterr) {
+        _cleanup_nftables_ Nftables *nftables = NULL;
+        int r = read_tables(ret, reterr);
+
+        if (r < 0 || !ret->tables[FIREWALL_IP].routing_was_off)
+                return r;
+        firewall_state_clear(ret);
         r = nftables_open(&nftables, reterr);
         return r < 0 ? r : read_state(nftables, ret, reterr);
 }
@@ -188,7 +219,7 @@ static int drop_tables(const Host *host, const char *bridge, Error *reterr) {
         char commands[128] = "";
         int r;
 
-        r = read_tables(&state, reterr);
+        r = read_tables_to_drop(&state, reterr);
         if (r >= 0)
                 r = sysctl_set_route_localnet(host, bridge, false, reterr);
         if (r >= 0)
@@ -277,7 +308,7 @@ int firewall_ensure(const Config *settings, Error *reterr) {
         if (r >= 0)
                 r = nftables_open(&nftables, reterr);
         if (r >= 0)
-                r = write_tables(nftables, &plan, &state, false, missing_tables, reterr);
+                r = write_tables(nftables, &plan, &state, NULL, missing_tables, reterr);
         return error_prepend(reterr, r, "cannot set the tables of the guests' network up");
 }
 

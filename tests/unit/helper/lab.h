@@ -111,6 +111,8 @@ static inline char lab_digit(const char *path) {
 }
 
 #define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
+#define ACCEPT_REDIRECTS "/proc/sys/net/ipv4/conf/all/accept_redirects"
+#define FORWARDING(link) "/proc/sys/net/ipv4/conf/" link "/forwarding"
 #define ROUTE_LOCALNET "/proc/sys/net/ipv4/conf/br-banger/route_localnet"
 
 static inline void lab_fill(Lab *lab) {

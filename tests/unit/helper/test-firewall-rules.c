@@ -19,7 +19,7 @@ static char *write_rules(FirewallFamily family, RootGuest *guests, size_t n_gues
         assert_int_equal(firewall_plan_make(&network, &settings, &plan, NULL), 0);
         out = open_memstream(&text, &size);
         assert_non_null(out);
-        firewall_rules_write(out, family, &plan, earlier, false);
+        firewall_rules_write(out, family, &plan, earlier, NULL);
         assert_int_equal(fclose(out), 0);
         firewall_plan_clear(&plan);
         return text;

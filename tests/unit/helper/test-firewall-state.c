@@ -205,6 +205,66 @@ static void routing_that_somebody_turned_off_is_turned_on_again(void **state) {
         assert_int_equal(lab_digit(IP_FORWARD), '0');
 }
 
+/* Turning ip_forward on and off sets these for every link. */
+static void what_links_forwarded_by_themselves_is_put_back(void **state) {
+        Lab *lab = lab_need(state);
+
+        lab_write(ACCEPT_REDIRECTS, "0\n");
+        lab_write(FORWARDING("out0"), "1\n");
+        lab_write(FORWARDING("default"), "1\n");
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 0);
+        lab_set(lab, 2, 1);
+        assert_int_equal(lab_digit(FORWARDING("lo")), '1');
+        lab->guests[0].nat = false;
+        lab_set(lab, 2, 0);
+        assert_int_equal(lab_digit(IP_FORWARD), '0');
+        assert_int_equal(lab_digit(FORWARDING("lo")), '0');
+        assert_int_equal(lab_digit(FORWARDING("out0")), '1');
+        assert_int_equal(lab_digit(FORWARDING("default")), '1');
+        assert_int_equal(lab_digit(ACCEPT_REDIRECTS), '0');
+        assert_lists("forwarded", false);
+}
+
+static void removing_puts_it_back_too_and_once_more_after_a_kill(void **state) {
+        Lab *lab = lab_need(state);
+
+        lab_write(ACCEPT_REDIRECTS, "0\n");
+        lab_write(FORWARDING("out0"), "1\n");
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 0);
+        lab_run("ip link delete bgr-" FIRST "; ip link delete bgr-" SECOND);
+        lab_write(IP_FORWARD, "0\n"); /* the first step of putting back */
+        assert_int_equal(firewall_remove(&lab->host, &lab->settings, NULL), 0);
+        assert_int_equal(lab_digit(IP_FORWARD), '0');
+        assert_int_equal(lab_digit(FORWARDING("out0")), '1');
+        assert_int_equal(lab_digit(ACCEPT_REDIRECTS), '0');
+        assert_lists("banger", false);
+}
+
+static void redirects_that_were_taken_are_taken_again(void **state) {
+        Lab *lab = lab_need(state);
+
+        lab_write(ACCEPT_REDIRECTS, "1\n");
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 0);
+        assert_int_equal(lab_digit(ACCEPT_REDIRECTS), '0');
+        lab_set(lab, 0, 0);
+        assert_int_equal(lab_digit(ACCEPT_REDIRECTS), '1');
+}
+
+static void a_link_that_has_gone_is_in_nobodys_way(void **state) {
+        Lab *lab = lab_need(state);
+
+        lab_run("ip link add gone0 type bridge");
+        lab_write(FORWARDING("gone0"), "1\n");
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 0);
+        lab_run("ip link delete gone0");
+        lab_set(lab, 0, 0);
+        assert_int_equal(lab_digit(IP_FORWARD), '0');
+}
+
 static void routing_stays_on_for_another_bridge_with_an_address(void **state) {
         Lab *lab = lab_need(state);
 
@@ -443,6 +503,13 @@ static void a_listing_is_read_by_its_depth(_unused_ void **state) {
                       "\t\tcomment \"banger\"\n"
                       "\t\tpackets 1 bytes 2\n"
                       "\t}\n\n"
+                      "\tcounter forwarded-0 {\n"
+                      "\t\tcomment \"banger: forwarded eth1\"\n"
+                      "\t\tpackets 0 bytes 0\n"
+                      "\t}\n\n"
+                      "\tcounter forwarded-1 {\n"
+                      "\t\tcomment \"banger: forwarded default\"\n"
+                      "\t}\n\n"
                       "\tset nat {\n\t\ttype ipv4_addr\n\t\tcomment \"banger:0123456789\"\n\t}\n"
                       "\tchain counter {\n\t\tpackets 9 bytes 9\n\t}\n"
                       "}\n";
@@ -450,7 +517,11 @@ static void a_listing_is_read_by_its_depth(_unused_ void **state) {
 
         assert_int_equal(firewall_table_parse(text, &table), 0);
         assert_true(table.ours && table.routing_was_off);
-        assert_int_equal(table.n_counters, 2);
+        assert_int_equal(table.routing.n_links, 2);
+        assert_string_equal(table.routing.links[0], "eth1");
+        assert_string_equal(table.routing.links[1], "default");
+        assert_false(table.routing.refuses_redirects);
+        assert_int_equal(table.n_counters, 4);
         assert_int_equal(firewall_table_find(&table, "tcp-127.0.0.1-2", "abcdef0123")->packets, 3);
         assert_true(firewall_table_find(&table, "tcp-127.0.0.1-2", NULL)->bytes == UINT64_MAX);
         assert_null(firewall_table_find(&table, "tcp-127.0.0.1-2", "0123456789"));
@@ -499,6 +570,10 @@ int main(void) {
                 TEST(routing_that_was_on_stays_on),
                 TEST(routing_is_put_back_when_no_guest_needs_it),
                 TEST(routing_that_somebody_turned_off_is_turned_on_again),
+                TEST(what_links_forwarded_by_themselves_is_put_back),
+                TEST(removing_puts_it_back_too_and_once_more_after_a_kill),
+                TEST(redirects_that_were_taken_are_taken_again),
+                TEST(a_link_that_has_gone_is_in_nobodys_way),
                 TEST(routing_stays_on_for_another_bridge_with_an_address),
                 TEST(guests_that_are_there_twice_are_refused),
                 TEST(a_slot_that_the_network_has_no_room_for_is_refused),
