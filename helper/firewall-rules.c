@@ -3,6 +3,10 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 
+/* After others' (-100, as iptables and nft's "dstnat" have it): a port that another program publishes
+ * stays its own. */
+#define TRANSLATION_PRIORITY (-90)
+
 typedef struct AddressText {
         char text[INET_ADDRSTRLEN];
 } AddressText;
@@ -223,16 +227,16 @@ static void write_redirection(FILE *out, const FirewallPlan *plan) {
                 "\t\tiifname \"%s\" ip daddr 127.0.0.0/8 drop\n"
                 "\t}\n"
                 "\tchain prerouting {\n"
-                "\t\ttype nat hook prerouting priority -100; policy accept;\n"
+                "\t\ttype nat hook prerouting priority %d; policy accept;\n"
                 "\t\tiifname \"%s\" return\n"
                 "\t\tip daddr 127.0.0.0/8 return\n"
                 "\t\tfib daddr type local jump translate\n"
                 "\t}\n"
                 "\tchain output {\n"
-                "\t\ttype nat hook output priority -100; policy accept;\n"
+                "\t\ttype nat hook output priority %d; policy accept;\n"
                 "\t\tfib daddr type local jump translate\n"
                 "\t}\n",
-                plan->bridge, plan->bridge);
+                plan->bridge, TRANSLATION_PRIORITY, plan->bridge, TRANSLATION_PRIORITY);
         fputs("\tchain translate {\n"
               "\t\tcounter name ip daddr . meta l4proto . th dport map @counts"
               " dnat ip to ip daddr . meta l4proto . th dport map @forwards\n"

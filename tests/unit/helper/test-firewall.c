@@ -727,6 +727,24 @@ static void a_forward_that_is_gone_carries_no_more_of_its_connections(void **sta
 
 /* 127.0.0.1 as the destination of a packet from elsewhere is never local, but the redirection is
  * looked at before that. */
+/* Whoever comes first in time: ours is set before it here. */
+static void a_port_that_another_program_publishes_stays_its_own(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int theirs = lab_udp(lab, lab->host_ns, "127.0.0.1", 9);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, "127.0.0.1", 0);
+        static const char *const hooks[] = {"prerouting", "output"};
+
+        lab_set(lab, 2, 1);
+        for (size_t i = 0; i < ELEMENTSOF(hooks); i++)
+                lab_run("nft 'table ip other { chain %s { type nat hook %s priority -100;"
+                        " udp dport 8080 redirect to :9; }; }'",
+                        hooks[i], hooks[i]);
+        lab_send(host, "127.0.0.1", 8080, "theirs");
+        lab_receives(theirs, "theirs", NULL);
+        lab_has_nothing(guest);
+}
+
 static void a_loopback_forward_is_not_for_the_neighbours(void **state) {
         Lab *lab = lab_need(state);
         _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
@@ -782,6 +800,7 @@ int main(void) {
                 TEST(a_forward_of_all_addresses_is_at_each_of_them),
                 TEST(a_forward_carries_tcp),
                 TEST(a_forward_that_is_gone_carries_no_more_of_its_connections),
+                TEST(a_port_that_another_program_publishes_stays_its_own),
                 TEST(a_loopback_forward_is_not_for_the_neighbours),
         };
 
