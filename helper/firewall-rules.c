@@ -6,6 +6,9 @@
 /* After others' (-100, as iptables and nft's "dstnat" have it): a port that another program publishes
  * stays its own. */
 #define TRANSLATION_PRIORITY (-90)
+/* Of a guest, at once. An eighth of the least net.netfilter.nf_conntrack_max that a host with 1 GiB
+ * has (65536; nf_conntrack_init_start() of the kernel): no guest alone keeps the host from talking. */
+#define CONNECTIONS_MAX 8192
 
 typedef struct AddressText {
         char text[INET_ADDRSTRLEN];
@@ -246,6 +249,20 @@ static void write_redirection(FILE *out, const FirewallPlan *plan) {
               out);
 }
 
+/* For the sake of the host's table of connections. Before anything else is done about a packet, and
+ * only of guests: nothing else comes from the bridge. Replacing the table begins the count anew. */
+static void write_share(FILE *out, const FirewallPlan *plan) {
+        open_set(out, "set", "connections", "ipv4_addr\n\t\tsize 1024\n\t\tflags dynamic");
+        close_set(out, 0);
+        fprintf(out,
+                "\tchain share {\n"
+                "\t\ttype filter hook prerouting priority -160; policy accept;\n"
+                "\t\tiifname \"%s\" ct state new ip saddr @guests"
+                " add @connections { ip saddr ct count over %d } counter name refused drop\n"
+                "\t}\n",
+                plan->bridge, CONNECTIONS_MAX);
+}
+
 /* A guest without NAT is told so, whether the host routes or not: otherwise each lookup of a name in
  * it would last as long as the resolver's timeouts. */
 static void write_refusal(FILE *out, const FirewallPlan *plan) {
@@ -317,6 +334,7 @@ static void write_filters(FILE *out, const FirewallPlan *plan) {
 static void write_ip(FILE *out, const FirewallPlan *plan, const FirewallTable *earlier) {
         write_ip_sets(out, plan, earlier);
         write_redirection(out, plan);
+        write_share(out, plan);
         write_refusal(out, plan);
         write_departure(out, plan);
         write_filters(out, plan);

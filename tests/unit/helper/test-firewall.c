@@ -745,6 +745,39 @@ static void a_port_that_another_program_publishes_stays_its_own(void **state) {
         lab_has_nothing(guest);
 }
 
+/* How many connections the host's table has. */
+static unsigned long count_connections(void) {
+        FILE *file = fopen("/proc/sys/net/netfilter/nf_conntrack_count", "re");
+        char text[32] = "";
+
+        assert_non_null(file);
+        assert_non_null(fgets(text, sizeof(text), file));
+        assert_int_equal(fclose(file), 0);
+        return strtoul(text, NULL, 10);
+}
+
+static void a_guest_has_a_share_of_the_hosts_connections(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int greedy = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int modest = lab_udp(lab, lab->second_ns, SECOND_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 7);
+        unsigned long n;
+
+        lab->guests[0].nat = lab->guests[1].nat = true;
+        lab_set(lab, 2, 0);
+        for (unsigned port = 10000; port < 20000; port++)
+                lab_send(greedy, OUTSIDE_ADDRESS, port, "");
+        n = count_connections();
+        if (n < 8000 || n > 8300)
+                fail_msg("%lu connections", n);
+        lab_send(greedy, OUTSIDE_ADDRESS, 7, "greedy");
+        lab_send(modest, OUTSIDE_ADDRESS, 7, "modest");
+        lab_receives(outside, "modest", NULL);
+        /* What it had already goes on. */
+        lab_send(greedy, OUTSIDE_ADDRESS, 10000, "");
+        assert_int_equal(count_connections(), n + 1);
+}
+
 static void a_loopback_forward_is_not_for_the_neighbours(void **state) {
         Lab *lab = lab_need(state);
         _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
@@ -801,6 +834,7 @@ int main(void) {
                 TEST(a_forward_carries_tcp),
                 TEST(a_forward_that_is_gone_carries_no_more_of_its_connections),
                 TEST(a_port_that_another_program_publishes_stays_its_own),
+                TEST(a_guest_has_a_share_of_the_hosts_connections),
                 TEST(a_loopback_forward_is_not_for_the_neighbours),
         };
 
