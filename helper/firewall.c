@@ -312,6 +312,23 @@ int firewall_ensure(const Config *settings, Error *reterr) {
         return error_prepend(reterr, r, "cannot set the tables of the guests' network up");
 }
 
+int firewall_mend(const Host *host, const Config *settings, Error *reterr) {
+        _cleanup_state_ FirewallState state = {};
+        size_t n_taps = 0;
+        int r;
+
+        r = read_tables(&state, reterr);
+        if (r < 0 || (state.tables[FIREWALL_BRIDGE].ours && state.tables[FIREWALL_IP].ours))
+                return r;
+        r = count_taps(&n_taps, reterr);
+        if (r < 0 || n_taps == 0)
+                return r;
+        r = sysctl_set_route_localnet(host, settings->bridge, false, reterr);
+        if (r >= 0)
+                r = firewall_ensure(settings, reterr);
+        return r < 0 ? r : 1;
+}
+
 int firewall_remove(const Host *host, const Config *settings, Error *reterr) {
         int r = drop_tables(host, settings->bridge, reterr);
 

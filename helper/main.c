@@ -33,6 +33,7 @@ int main(int argc, char **argv) {
                         },
                 },
                 .idle_timeout_usec = 30 * USEC_PER_SEC,
+                .guards = true,
                 .sessions_max = 64,
         };
         _cleanup_(manager_cleanup) Manager *manager = NULL;

@@ -6,14 +6,21 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "common/clock.h"
+#include "helper/guard.h"
 #include "helper/manager.h"
+
+/* One look for all changes of a moment, such as those of one transaction. */
+#define GUARD_PAUSE_USEC (100 * USEC_PER_MSEC)
 
 struct Manager {
         const ManagerConfig *config;
         sd_event *event;
         sd_event_source *listener, *idle_timer, *idle_check, *sigterm, *sigint;
+        sd_event_source *guard_watch, *guard_timer, *guard_check; /* NULL: it does not guard */
         size_t n_sessions;
         uint64_t n_accepted, n_accepted_at_check;
+        bool guard_again; /* there was a change while guard_check runs */
         bool stopping;
 };
 
@@ -42,6 +49,15 @@ static int idle_check_main(const ManagerConfig *config, _unused_ int fd) {
         has_vm = inventory_has_vm(&inventory);
         schema_clear(&inventory_schema, &inventory);
         return has_vm ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int guard_main(const ManagerConfig *config, _unused_ int fd) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r = guard_restore(&config->session, &error);
+
+        if (r < 0)
+                log_error(LOG_ERR, NULL, &error, "cannot hold the guests");
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* Forks and watches. The child keeps SIGTERM blocked: a stop of the helper lets a step that has
@@ -139,6 +155,43 @@ static int on_idle(_unused_ sd_event_source *source, _unused_ uint64_t usec, voi
                              &manager->idle_check);
 }
 
+static int guard_later(Manager *manager) {
+        int r = sd_event_source_set_time_relative(manager->guard_timer, GUARD_PAUSE_USEC);
+
+        return r < 0 ? r : sd_event_source_set_enabled(manager->guard_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_guard_exit(_unused_ sd_event_source *source, _unused_ const siginfo_t *info,
+                         void *userdata) {
+        Manager *manager = userdata;
+
+        manager->guard_check = sd_event_source_unref(manager->guard_check);
+        return manager->guard_again ? guard_later(manager) : 0;
+}
+
+static int on_guard_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec,
+                          void *userdata) {
+        Manager *manager = userdata;
+        int r = 0;
+
+        guard_drain(sd_event_source_get_io_fd(manager->guard_watch));
+        manager->guard_again = manager->guard_check != NULL;
+        if (!manager->guard_again && guard_is_needed())
+                r = manager_spawn(manager, guard_main, -1, on_guard_exit, &manager->guard_check);
+        if (r < 0)
+                log_write(LOG_ERR, NULL, "cannot look after the guests' network: %s",
+                          strerror(-r));
+        return sd_event_source_set_enabled(manager->guard_watch, SD_EVENT_ON);
+}
+
+/* Until the look nothing more is heard of: a change after it is. */
+static int on_tables_changed(sd_event_source *source, _unused_ int fd, _unused_ uint32_t revents,
+                             void *userdata) {
+        int r = guard_later(userdata);
+
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_OFF);
+}
+
 static int on_connection(_unused_ sd_event_source *source, int listen_fd,
                          _unused_ uint32_t revents, void *userdata) {
         Manager *manager = userdata;
@@ -169,6 +222,30 @@ static int on_signal(_unused_ sd_event_source *source, _unused_ const struct sig
         return manager_rearm(manager);
 }
 
+/* Looks once at the start too: tables may have gone while no helper ran. */
+static int manager_add_guard(Manager *manager) {
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        if (!manager->config->guards)
+                return 0;
+        r = guard_open(&fd);
+        if (r < 0) {
+                log_write(LOG_WARNING, NULL, "cannot watch nftables: %s", strerror(-r));
+                return 0;
+        }
+        r = sd_event_add_io(manager->event, &manager->guard_watch, fd, EPOLLIN, on_tables_changed,
+                            manager);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_io_fd_own(manager->guard_watch, 1);
+        if (r < 0)
+                return r;
+        (void) steal_fd(&fd);
+        return sd_event_add_time_relative(manager->event, &manager->guard_timer, CLOCK_MONOTONIC, 0,
+                                          0, on_guard_timer, manager);
+}
+
 static int manager_add_sources(Manager *manager) {
         int r;
 
@@ -189,7 +266,8 @@ static int manager_add_sources(Manager *manager) {
         r = sd_event_add_signal(manager->event, &manager->sigterm, SIGTERM, on_signal, manager);
         if (r < 0)
                 return r;
-        return sd_event_add_signal(manager->event, &manager->sigint, SIGINT, on_signal, manager);
+        r = sd_event_add_signal(manager->event, &manager->sigint, SIGINT, on_signal, manager);
+        return r < 0 ? r : manager_add_guard(manager);
 }
 
 int manager_new(const ManagerConfig *config, Manager **ret) {
@@ -234,6 +312,9 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_unref(manager->listener);
         sd_event_source_unref(manager->idle_timer);
         sd_event_source_unref(manager->idle_check);
+        sd_event_source_unref(manager->guard_watch);
+        sd_event_source_unref(manager->guard_timer);
+        sd_event_source_unref(manager->guard_check);
         sd_event_source_unref(manager->sigterm);
         sd_event_source_unref(manager->sigint);
         sd_event_unref(manager->event);

@@ -12,6 +12,7 @@ typedef struct ManagerConfig {
         int listen_fd; /* listening and nonblocking; borrowed */
         SessionConfig session;
         uint64_t idle_timeout_usec;
+        bool guards; /* the tables of the guests' network: guard.h */
         size_t sessions_max; /* further connections wait in the socket's backlog */
 } ManagerConfig;
 

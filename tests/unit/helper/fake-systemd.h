@@ -15,6 +15,7 @@
 /* A call that systemd must get next, and its answer. Properties are named by themselves. */
 typedef struct Step {
         const char *call;
+        const char *unit;   /* that it is about; NULL: UNIT */
         const char *text;   /* the property, where it is one */
         int number;         /* likewise; for KillUnit the signal */
         const char *error;  /* D-Bus error name */
@@ -40,7 +41,8 @@ static inline int systemd_answer_call(sd_bus_message *call, const char *member, 
         int signal = 0;
 
         if (!string_equal(member, "Subscribe") &&
-            (sd_bus_message_read(call, "s", &unit) <= 0 || !string_equal(unit, UNIT)))
+            (sd_bus_message_read(call, "s", &unit) <= 0 || 
+             !string_equal(unit, step->unit ? step->unit : UNIT)))
                 return -EINVAL;
         if (string_equal(member, "KillUnit") &&
             (sd_bus_message_read(call, "si", &who, &signal) <= 0 || signal != step->number ||

@@ -68,6 +68,18 @@ _printf_(1, 2) static inline void lab_run(const char *format, ...) {
                 fail_msg("%s", command);
 }
 
+/* All of nftables' rules in this namespace; for the caller to free. */
+static inline char *lab_listing(void) {
+        FILE *out = popen("nft list ruleset", "re"); /* NOLINT */
+        char *text = calloc(1, 1 << 16);
+
+        assert_non_null(text);
+        assert_non_null(out);
+        assert_true(fread(text, 1, (1 << 16) - 1, out) < (1 << 16) - 1);
+        (void) pclose(out);
+        return text;
+}
+
 /* A link of the host with its other end, eth0, in that namespace. */
 static inline void lab_link(const Lab *lab, const char *name, int ns, const char *address) {
         lab_enter(lab->host_ns);

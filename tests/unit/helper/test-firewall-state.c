@@ -3,19 +3,8 @@
 #include "helper/firewall-state.h"
 #include "tests/unit/helper/lab.h"
 
-static char *listing(void) {
-        FILE *out = popen("nft list ruleset", "re"); /* NOLINT */
-        char *text = calloc(1, 1 << 16);
-
-        assert_non_null(text);
-        assert_non_null(out);
-        assert_true(fread(text, 1, (1 << 16) - 1, out) < (1 << 16) - 1);
-        (void) pclose(out);
-        return text;
-}
-
 static void assert_lists(const char *what, bool wanted) {
-        _cleanup_free_ char *text = listing();
+        _cleanup_free_ char *text = lab_listing();
 
         if ((strstr(text, what) != NULL) != wanted)
                 fail_msg("%s \"%s\" in: %s", wanted ? "no" : "there is", what, text);
@@ -23,7 +12,7 @@ static void assert_lists(const char *what, bool wanted) {
 
 static void assert_refused(Lab *lab, size_t n_guests, size_t n_forwards, int r, const char *message,
                            const char *hint) {
-        _cleanup_free_ char *before = listing(), *after = NULL;
+        _cleanup_free_ char *before = lab_listing(), *after = NULL;
         const Error *error = &lab->fixture->error;
 
         assert_int_equal(lab_try(lab, n_guests, n_forwards), r);
@@ -31,7 +20,7 @@ static void assert_refused(Lab *lab, size_t n_guests, size_t n_forwards, int r, 
                 fail_msg("\"%s\" does not say \"%s\"", error->message, message);
         if (hint)
                 assert_non_null(strstr(error->hint, hint));
-        after = listing();
+        after = lab_listing();
         assert_string_equal(before, after);
 }
 
@@ -41,9 +30,9 @@ static void setting_the_same_again_changes_nothing(void **state) {
 
         lab->guests[0].nat = true;
         lab_set(lab, 2, 4);
-        first = listing();
+        first = lab_listing();
         lab_set(lab, 2, 4);
-        second = listing();
+        second = lab_listing();
         assert_string_equal(first, second);
         assert_non_null(strstr(first, "table bridge banger"));
 }
@@ -74,7 +63,7 @@ static void without_guests_nothing_is_left(void **state) {
         lab_set(lab, 2, 1);
         lab_run("ip link delete bgr-" FIRST "; ip link delete bgr-" SECOND);
         lab_set(lab, 0, 0);
-        text = listing();
+        text = lab_listing();
         assert_string_equal(text, "");
         assert_int_equal(lab_digit(IP_FORWARD), '0');
         assert_int_equal(lab_digit(ROUTE_LOCALNET), '0');
@@ -100,7 +89,7 @@ static void removing_leaves_nothing_whatever_is_there(void **state) {
         lab_set(lab, 2, 1);
         lab_run("nft delete table bridge banger"); /* half of it */
         assert_int_equal(firewall_remove(&lab->host, &lab->settings, NULL), 0);
-        text = listing();
+        text = lab_listing();
         assert_string_equal(text, "");
         assert_int_equal(lab_digit(IP_FORWARD), '0');
         assert_int_equal(lab_digit(ROUTE_LOCALNET), '0');
@@ -112,11 +101,11 @@ static void what_somebody_damaged_is_mended(void **state) {
         _cleanup_free_ char *good = NULL, *mended = NULL;
 
         lab_set(lab, 2, 1);
-        good = listing();
+        good = lab_listing();
         lab_run("nft flush chain bridge banger from_guest; nft flush set bridge banger guests;"
                 "nft add chain ip banger mine; nft delete chain ip banger source");
         lab_set(lab, 2, 1);
-        mended = listing();
+        mended = lab_listing();
         assert_string_equal(good, mended);
 }
 
@@ -125,9 +114,9 @@ static void ensuring_keeps_the_guests_that_are_set(void **state) {
         _cleanup_free_ char *before = NULL, *after = NULL;
 
         lab_set(lab, 2, 1);
-        before = listing();
+        before = lab_listing();
         assert_int_equal(firewall_ensure(&lab->settings, NULL), 0);
-        after = listing();
+        after = lab_listing();
         assert_string_equal(before, after);
         lab_run("nft delete table ip banger");
         assert_int_equal(firewall_ensure(&lab->settings, NULL), 0);
