@@ -39,8 +39,11 @@ void disk_close_files(DiskFiles *files);
  * closed nobody else opens any so, or a file that was moved could be bound for two VMs. */
 int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 
+/* ERROR_UNAVAILABLE when as many other VMs have a root device as there are slots. */
+int disk_refuse_full(size_t n_others, Error *reterr);
 /* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open, or
- * being read, or if a file that is to be written is in another VM's use. */
+ * being read, or if a file that is to be written is in another VM's use; ERROR_UNAVAILABLE when it
+ * would be one more than disk_refuse_full() lets pass. */
 int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr);
 /* Goes on past failures. A root that is still being read is left to go with its last reader. */
 int disk_detach(const Host *host, const VmId *vm, Error *reterr);

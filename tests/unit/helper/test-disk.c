@@ -560,6 +560,16 @@ static void a_file_below_another_vms_loop_is_shared_and_its_own_is_not(void **st
         disk_close_files(&files);
 }
 
+static void as_many_vms_have_a_root_device_as_there_are_slots(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(disk_refuse_full(VM_SLOT_MAX - 1, &fixture->error), 0);
+        assert_int_equal(disk_refuse_full(VM_SLOT_MAX, &fixture->error), -EMFILE);
+        assert_int_equal(fixture->error.kind, ERROR_UNAVAILABLE);
+        assert_message(fixture, "253 other VMs have a root device, and 253 may at once");
+        assert_non_null(strstr(fixture->error.hint, "stop one"));
+}
+
 static void the_file_of_changes_grows_and_is_roots_then(void **state) {
         Fixture *fixture = *state;
         const DiskPlan of_vm = plan(false);
@@ -674,6 +684,7 @@ int main(void) {
                 TEST(a_fifo_is_no_work_disk_and_does_not_block),
                 TEST(a_work_disk_of_somebody_else_is_refused),
                 TEST(a_file_below_another_vms_loop_is_shared_and_its_own_is_not),
+                TEST(as_many_vms_have_a_root_device_as_there_are_slots),
                 TEST(the_file_of_changes_grows_and_is_roots_then),
                 TEST(a_name_that_a_killed_attach_left_is_in_nobodys_way),
                 TEST(a_name_that_a_killed_attach_left_is_forgotten),
