@@ -96,6 +96,22 @@ static int refuse_full(const VmId *vm, Error *reterr) {
         return r < 0 ? r : disk_refuse_full(n_others, reterr);
 }
 
+int disk_refuse_other_image(const Host *host, const DiskPlan *plan, dev_t origin, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
+        LoopBinding image;
+        int r;
+
+        r = disk_open_image(host, plan, &files.image_fd, reterr);
+        if (r < 0)
+                return r;
+        image = image_binding(plan->vm, &files);
+        if (loop_is_bound(host, origin, &image))
+                return 0;
+        r = error_set(reterr, ERROR_BUSY, EBUSY, "the root of vm %s is being read, on another image "
+                      "than %s", plan->vm->text, plan->image);
+        return error_set_hint(reterr, r, "try again when that has ended");
+}
+
 /* The owner can give a file another's name: two guests that write to one would spoil it, and the
  * table of changes in it may stop the kernel then. */
 static int refuse_shared(const Host *host, const VmId *vm, const DiskFiles *files, Error *reterr) {
