@@ -112,9 +112,32 @@ static int device_add(const char *name, Inventory *inventory, Error *reterr) {
         return r < 0 ? error_set_errno(reterr, -r, "cannot note \"%s\"", name) : 0;
 }
 
-int devmapper_read(const Host *host, Inventory *inventory, Error *reterr) {
+/* The names are the task's; NULL: there is no device. */
+static int list_devices(struct dm_task **ret_task, const struct dm_names **ret, Error *reterr) {
         _cleanup_(task_cleanup) struct dm_task *task = NULL;
         const struct dm_names *names;
+
+        dm_log_with_errno_init(keep_message);
+        task = dm_task_create(DM_DEVICE_LIST);
+        if (!task || !dm_task_run(task))
+                return task_error(task, reterr, "cannot read the devices");
+        names = dm_task_get_names(task);
+        *ret = names && names->dev != 0 ? names : NULL;
+        *ret_task = steal_ptr(task);
+        return 0;
+}
+
+/* The kernel's list: `next` is an aligned offset from this entry (dm-ioctl.h). */
+static const struct dm_names *next_device(const struct dm_names *names) {
+        if (names->next == 0)
+                return NULL;
+        return (const struct dm_names *) (const void *) ((const char *) names + names->next);
+}
+
+int devmapper_read(const Host *host, Inventory *inventory, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        const struct dm_names *names = NULL;
+        int r;
 
         /* Where the kernel has no driver there is no device, and the library would make a node. */
         if (faccessat(host->sys_fd, "class/misc/device-mapper", F_OK, 0) < 0) {
@@ -122,24 +145,33 @@ int devmapper_read(const Host *host, Inventory *inventory, Error *reterr) {
                         return 0;
                 return error_set_errno(reterr, errno, "cannot look for the driver");
         }
-        dm_log_with_errno_init(keep_message);
-        task = dm_task_create(DM_DEVICE_LIST);
-        if (!task || !dm_task_run(task))
-                return task_error(task, reterr, "cannot read the devices");
-        names = dm_task_get_names(task);
-        if (!names || names->dev == 0)
-                return 0;
-        for (;;) {
-                int r = device_add(names->name, inventory, reterr);
+        r = list_devices(&task, &names, reterr);
+        for (; r >= 0 && names; names = next_device(names))
+                r = device_add(names->name, inventory, reterr);
+        return r;
+}
 
-                if (r < 0)
-                        return r;
-                if (names->next == 0)
-                        return 0;
-                /* The kernel's list: `next` is an aligned offset from this entry (dm-ioctl.h). */
-                names = (const struct dm_names *) (const void *) ((const char *) names +
-                                                                  names->next);
+/* Both are set at creation, and the list has no UUIDs: a name costs no question about each device. */
+size_t devmapper_count_listed(const struct dm_names *names, const VmId *vm) {
+        size_t n = 0;
+
+        for (; names; names = next_device(names)) {
+                const char *id = string_after_prefix(names->name, "banger-");
+
+                n += id && vm_id_valid(id) && !string_equal(id, vm->text);
         }
+        return n;
+}
+
+int devmapper_count_others(const VmId *vm, size_t *ret, Error *reterr) {
+        _cleanup_(task_cleanup) struct dm_task *task = NULL;
+        const struct dm_names *names = NULL;
+        int r;
+
+        r = list_devices(&task, &names, reterr);
+        if (r >= 0)
+                *ret = devmapper_count_listed(names, vm);
+        return r;
 }
 
 /* -ENODEV without reterr when there is none. */

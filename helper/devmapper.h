@@ -26,6 +26,12 @@ int devmapper_read(const Host *host, Inventory *inventory, Error *reterr);
 int devmapper_read_snapshot(const VmId *vm, Snapshot *ret, Error *reterr);
 /* Likewise of its work disk. */
 int devmapper_read_linear(const VmId *vm, Linear *ret, Error *reterr);
+/* How many other VMs have a root device. One list of the kernel's, by the names in it: whoever else is
+ * to make one must be kept from that meanwhile. */
+int devmapper_count_others(const VmId *vm, size_t *ret, Error *reterr);
+/* Likewise in such a list (libdevmapper's); NULL: an empty one. */
+struct dm_names;
+size_t devmapper_count_listed(const struct dm_names *names, const VmId *vm);
 /* Wait for no udev and make no node. ERROR_ALREADY_EXISTS when the name is taken. */
 int devmapper_create_snapshot(const VmId *vm, const Snapshot *snapshot, Error *reterr);
 int devmapper_create_linear(const VmId *vm, const Linear *linear, Error *reterr);

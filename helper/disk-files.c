@@ -168,17 +168,24 @@ static void files_cleanup(DiskFiles *files) {
         disk_close_files(files);
 }
 
+static int open_image(const Host *host, const DiskPlan *plan, DiskFiles *files, Error *reterr) {
+        _cleanup_free_ char *path = string_format("images/%s.ext4", plan->image);
+
+        if (!path)
+                return error_set_errno(reterr, ENOMEM, "cannot name the image");
+        return open_file(host, path, O_RDONLY, plan->owner, &files->image_fd, &files->n_sectors,
+                         reterr);
+}
+
 int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr) {
         _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
-        _cleanup_free_ char *image_path = string_format("images/%s.ext4", plan->image);
         _cleanup_free_ char *cow_path = string_format("vms/%s/root.cow", plan->vm->text);
         _cleanup_free_ char *work_path = string_format("vms/%s/work.img", plan->vm->text);
         int r;
 
-        if (!image_path || !cow_path || !work_path)
+        if (!cow_path || !work_path)
                 return error_set_errno(reterr, ENOMEM, "cannot name the files");
-        r = open_file(host, image_path, O_RDONLY, plan->owner, &files.image_fd, &files.n_sectors,
-                      reterr);
+        r = open_image(host, plan, &files, reterr);
         if (r >= 0)
                 r = open_changes(host, plan->vm, cow_path, plan->owner, &files.cow_fd, reterr);
         if (r >= 0 && plan->work)
@@ -275,6 +282,18 @@ int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret
                 ours.names_fd = steal_fd(&jails_fd);
                 *ret = steal_struct(ours, DISK_FILES_INIT);
         }
+        return r;
+}
+
+int disk_open_image(const Host *host, const DiskPlan *plan, int *ret_fd, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
+        int r;
+
+        r = lock_names(host, &files.names_fd, reterr);
+        if (r >= 0)
+                r = open_image(host, plan, &files, reterr);
+        if (r >= 0)
+                *ret_fd = steal_fd(&files.image_fd);
         return r;
 }
 

@@ -53,6 +53,14 @@ static int make_readable(const Host *host, const DiskPlan *plan, Error *reterr) 
         return r < 0 ? r : 1;
 }
 
+/* An earlier reader's. Whoever has it open keeps it from leaving between these looks. */
+static int check_image(const Host *host, const DiskPlan *plan, Error *reterr) {
+        Snapshot snapshot = {};
+        int r = devmapper_read_snapshot(plan->vm, &snapshot, reterr);
+
+        return r < 0 ? r : disk_refuse_other_image(host, plan, snapshot.origin, reterr);
+}
+
 static int open_once(const Host *host, const DiskPlan *plan, int *ret_fd, Error *reterr) {
         _cleanup_error_ Error more = ERROR_INIT;
         _cleanup_close_ int fd = -1;
@@ -62,8 +70,9 @@ static int open_once(const Host *host, const DiskPlan *plan, int *ret_fd, Error 
         if (made < 0)
                 return made;
         r = open_device(host, plan->vm, &fd, reterr);
-        if (r >= 0 && made)
-                r = devmapper_remove_later(plan->vm, reterr);
+        if (r >= 0)
+                r = made ? devmapper_remove_later(plan->vm, reterr) :
+                           check_image(host, plan, reterr);
         if (r >= 0) {
                 *ret_fd = steal_fd(&fd);
                 return 0;

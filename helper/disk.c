@@ -77,6 +77,41 @@ static int is_attached(const Host *host, const DiskPlan *plan, const DiskFiles *
         return r;
 }
 
+int disk_refuse_full(size_t n_others, Error *reterr) {
+        const size_t n_max = VM_SLOT_MAX - VM_SLOT_MIN + 1;
+        int r;
+
+        if (n_others < n_max)
+                return 0;
+        r = error_set(reterr, ERROR_UNAVAILABLE, EMFILE,
+                      "%zu other VMs have a root device, and %zu may at once", n_others, n_max);
+        return error_set_hint(reterr, r, "stop one of them, or end the reading of one's root");
+}
+
+/* With the files' names locked, and so one after the other. */
+static int refuse_full(const VmId *vm, Error *reterr) {
+        size_t n_others = 0;
+        int r = devmapper_count_others(vm, &n_others, reterr);
+
+        return r < 0 ? r : disk_refuse_full(n_others, reterr);
+}
+
+int disk_refuse_other_image(const Host *host, const DiskPlan *plan, dev_t origin, Error *reterr) {
+        _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT;
+        LoopBinding image;
+        int r;
+
+        r = disk_open_image(host, plan, &files.image_fd, reterr);
+        if (r < 0)
+                return r;
+        image = image_binding(plan->vm, &files);
+        if (loop_is_bound(host, origin, &image))
+                return 0;
+        r = error_set(reterr, ERROR_BUSY, EBUSY, "the root of vm %s is being read, on another image "
+                      "than %s", plan->vm->text, plan->image);
+        return error_set_hint(reterr, r, "try again when that has ended");
+}
+
 /* The owner can give a file another's name: two guests that write to one would spoil it, and the
  * table of changes in it may stop the kernel then. */
 static int refuse_shared(const Host *host, const VmId *vm, const DiskFiles *files, Error *reterr) {
@@ -175,7 +210,9 @@ int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr) {
         r = detach(host, plan->vm, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot remove what is left of the last start");
-        r = refuse_shared(host, plan->vm, &files, reterr);
+        r = refuse_full(plan->vm, reterr);
+        if (r >= 0)
+                r = refuse_shared(host, plan->vm, &files, reterr);
         if (r >= 0)
                 r = make_root(host, plan, &files, reterr);
         if (r >= 0 && plan->work)

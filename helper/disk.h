@@ -35,12 +35,19 @@ typedef struct DiskFiles {
  * replaced by one that the helper makes and marks, and from then on only that one is taken. */
 int disk_open_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 void disk_close_files(DiskFiles *files);
+/* The image alone, likewise. */
+int disk_open_image(const Host *host, const DiskPlan *plan, int *ret_fd, Error *reterr);
 /* Likewise, for loops: the descriptors are of a name that the owner cannot change. Until they are
  * closed nobody else opens any so, or a file that was moved could be bound for two VMs. */
 int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr);
 
+/* ERROR_UNAVAILABLE when as many other VMs have a root device as there are slots. */
+int disk_refuse_full(size_t n_others, Error *reterr);
+/* ERROR_BUSY when what is below a root device, its origin, is not the loop of the plan's image. */
+int disk_refuse_other_image(const Host *host, const DiskPlan *plan, dev_t origin, Error *reterr);
 /* Idempotent; what is half made, or of another image, is removed first: ERROR_BUSY if it is open, or
- * being read, or if a file that is to be written is in another VM's use. */
+ * being read, or if a file that is to be written is in another VM's use; ERROR_UNAVAILABLE when it
+ * would be one more than disk_refuse_full() lets pass. */
 int disk_attach(const Host *host, const DiskPlan *plan, Error *reterr);
 /* Goes on past failures. A root that is still being read is left to go with its last reader. */
 int disk_detach(const Host *host, const VmId *vm, Error *reterr);
@@ -50,7 +57,7 @@ int disk_forget_name(const Host *host, Error *reterr);
 /* The file of changes of a VM whose devices are not there; root's from then on. Never smaller. */
 int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes, Error *reterr);
 /* The root as a descriptor for reading; the device goes away with its last one. ERROR_BUSY while the
- * VM's devices are attached. */
+ * VM's devices are attached, or its root on another image is being read. */
 int disk_open(const Host *host, const DiskPlan *plan, int *ret_fd, Error *reterr);
 
 /* Handlers; userdata: Session. */

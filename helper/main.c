@@ -35,6 +35,10 @@ int main(int argc, char **argv) {
                 .idle_timeout_usec = 30 * USEC_PER_SEC,
                 .guards = true,
                 .sessions_max = 64,
+                .sessions_reserved = 8,
+                /* A call about each VM that there can be. With a descriptor for each of these and of
+                 * the sessions it stays far below 1024, the soft limit. */
+                .waiting_max = 256,
         };
         _cleanup_(manager_cleanup) Manager *manager = NULL;
         _cleanup_error_ Error error = ERROR_INIT;

@@ -9,6 +9,9 @@
 #include "common/clock.h"
 #include "helper/guard.h"
 #include "helper/manager.h"
+#include "helper/waiting.h"
+
+#define CLOSED_LOG_USEC (60 * USEC_PER_SEC)
 
 /* One look for all changes of a moment, such as those of one transaction. */
 #define GUARD_PAUSE_USEC (100 * USEC_PER_MSEC)
@@ -18,8 +21,10 @@ struct Manager {
         sd_event *event;
         sd_event_source *listener, *idle_timer, *idle_check, *sigterm, *sigint;
         sd_event_source *guard_watch, *guard_timer, *guard_check; /* NULL: it does not guard */
-        size_t n_sessions;
+        size_t n_sessions, n_others; /* n_others: those of these that are not root's */
+        Waiting waiting;             /* not root's; somebody only while others have all they may */
         uint64_t n_accepted, n_accepted_at_check;
+        uint64_t closed_log_usec; /* from when on to log again that connections are closed */
         bool guard_again; /* there was a change while guard_check runs */
         bool stopping;
 };
@@ -73,6 +78,7 @@ static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
                 return -errno;
         if (pid == 0) {
                 (void) close(manager->config->listen_fd);
+                waiting_clear(&manager->waiting);
                 _exit(child_main(manager->config, fd));
         }
         r = sd_event_add_child(manager->event, &source, pid, WEXITED, handler, manager);
@@ -95,7 +101,8 @@ static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
         return r < 0 ? r : 0;
 }
 
-/* Accept while there is room; count idle time while there is no session. */
+/* Accept while there is a session left: only root can take the last. Count idle time while there is no
+ * session, and so nobody who waits for one. */
 static int manager_rearm(Manager *manager) {
         bool accepts = !manager->stopping && manager->n_sessions < manager->config->sessions_max;
         bool idle = !manager->stopping && manager->n_sessions == 0;
@@ -117,9 +124,42 @@ static int manager_rearm(Manager *manager) {
         return manager->stopping && manager->n_sessions == 0 ? sd_event_exit(manager->event, 0) : 0;
 }
 
-static int on_session_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
-        Manager *manager = userdata;
+static int on_root_exit(sd_event_source *source, const siginfo_t *info, void *userdata);
+static int on_other_exit(sd_event_source *source, const siginfo_t *info, void *userdata);
 
+/* Takes the connection. */
+static void manager_serve(Manager *manager, int fd_taken, bool root) {
+        _cleanup_close_ int fd = fd_taken;
+        int r;
+
+        r = manager_spawn(manager, session_main, fd, root ? on_root_exit : on_other_exit, NULL);
+        if (r < 0) {
+                log_write(LOG_ERR, NULL, "cannot serve a connection: %s", strerror(-r));
+                return;
+        }
+        manager->n_sessions++;
+        if (!root)
+                manager->n_others++;
+}
+
+static bool manager_has_room(const Manager *manager) {
+        const ManagerConfig *config = manager->config;
+
+        return manager->n_sessions < config->sessions_max &&
+               manager->n_others < config->sessions_max - config->sessions_reserved;
+}
+
+static void manager_serve_waiting(Manager *manager) {
+        while (manager_has_room(manager)) {
+                int fd = waiting_take(&manager->waiting);
+
+                if (fd < 0)
+                        return;
+                manager_serve(manager, fd, false);
+        }
+}
+
+static int session_ended(Manager *manager, sd_event_source *source, const siginfo_t *info) {
         /* A negative or odd end is in the records of the session itself, but for this one. */
         if (info->si_code != CLD_EXITED)
                 log_write(LOG_ERR, NULL, "session %d was ended by signal %d", info->si_pid,
@@ -127,7 +167,19 @@ static int on_session_exit(sd_event_source *source, const siginfo_t *info, void 
         /* The loop held the last reference. */
         (void) sd_event_source_set_floating(source, 0);
         manager->n_sessions--;
+        manager_serve_waiting(manager);
         return manager_rearm(manager);
+}
+
+static int on_root_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
+        return session_ended(userdata, source, info);
+}
+
+static int on_other_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
+        Manager *manager = userdata;
+
+        manager->n_others--;
+        return session_ended(manager, source, info);
 }
 
 static int on_idle_check_exit(_unused_ sd_event_source *source, const siginfo_t *info,
@@ -192,10 +244,35 @@ static int on_tables_changed(sd_event_source *source, _unused_ int fd, _unused_ 
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
+/* One line tells of all of them: whoever connects so often is not to fill the journal. */
+static void log_closed(Manager *manager, uid_t uid) {
+        uint64_t now_usec = clock_monotonic_usec();
+
+        if (now_usec < manager->closed_log_usec)
+                return;
+        manager->closed_log_usec = now_usec + CLOSED_LOG_USEC;
+        log_write(LOG_WARNING, NULL,
+                  "%zu connections are served and %zu wait: further ones of uid %u are closed",
+                  manager->n_sessions, manager->waiting.n, uid);
+}
+
+/* Whoever is not root has his place: in a session, or behind those who came earlier. */
+static void manager_admit(Manager *manager, int fd_taken, const Peer *peer) {
+        _cleanup_close_ int fd = fd_taken;
+
+        if (peer->uid == 0 || manager_has_room(manager))
+                manager_serve(manager, steal_fd(&fd), peer->uid == 0);
+        else if (waiting_add(&manager->waiting, fd))
+                (void) steal_fd(&fd);
+        else
+                log_closed(manager, peer->uid);
+}
+
 static int on_connection(_unused_ sd_event_source *source, int listen_fd,
                          _unused_ uint32_t revents, void *userdata) {
         Manager *manager = userdata;
         _cleanup_close_ int fd = -1;
+        Peer peer;
         int r;
 
         fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -204,12 +281,12 @@ static int on_connection(_unused_ sd_event_source *source, int listen_fd,
         if (fd < 0)
                 return -errno;
         manager->n_accepted++;
-        r = manager_spawn(manager, session_main, fd, on_session_exit, NULL);
+        r = peer_read(fd, &peer);
         if (r < 0) {
-                log_write(LOG_ERR, NULL, "cannot serve a connection: %s", strerror(-r));
+                log_write(LOG_ERR, NULL, "cannot tell who has connected: %s", strerror(-r));
                 return 0;
         }
-        manager->n_sessions++;
+        manager_admit(manager, steal_fd(&fd), &peer);
         return manager_rearm(manager);
 }
 
@@ -218,6 +295,8 @@ static int on_signal(_unused_ sd_event_source *source, _unused_ const struct sig
         Manager *manager = userdata;
 
         manager->stopping = true;
+        /* Nothing of theirs has begun; served, they could take longer than a stop may. */
+        waiting_clear(&manager->waiting);
         (void) sd_notify(0, "STOPPING=1");
         return manager_rearm(manager);
 }
@@ -285,10 +364,11 @@ int manager_new(const ManagerConfig *config, Manager **ret) {
         if (!manager)
                 return -ENOMEM;
         manager->config = config;
-        r = sd_event_new(&manager->event);
-        if (r < 0)
-                return r;
-        r = manager_add_sources(manager);
+        r = waiting_new(config->waiting_max, &manager->waiting);
+        if (r >= 0)
+                r = sd_event_new(&manager->event);
+        if (r >= 0)
+                r = manager_add_sources(manager);
         if (r < 0) {
                 manager_free(steal_ptr(manager));
                 return r;
@@ -318,6 +398,7 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_unref(manager->sigterm);
         sd_event_source_unref(manager->sigint);
         sd_event_unref(manager->event);
+        waiting_clear(&manager->waiting);
         free(manager);
         return NULL;
 }

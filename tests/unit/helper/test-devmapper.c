@@ -1,3 +1,6 @@
+#include <libdevmapper.h>
+#include <sys/sysmacros.h>
+
 #include "helper/devmapper.h"
 #include "tests/unit/helper/fixture.h"
 
@@ -50,12 +53,49 @@ static void a_vm_without_a_device_has_none_to_find(_unused_ void **state) {
         assert_int_equal(device, 1);
 }
 
+/* As the kernel writes it: each entry where the one before says (dm-ioctl.h). */
+typedef struct Listed {
+        char bytes[512];
+        size_t size, last;
+} Listed;
+
+static void list(Listed *listed, const char *name) {
+        struct dm_names entry = {.dev = makedev(253, 1)};
+        struct dm_names *before = (void *) &listed->bytes[listed->last];
+        const size_t size = (sizeof(entry) + strlen(name) + 1 + 7) / 8 * 8;
+
+        assert_true(listed->size + size <= sizeof(listed->bytes));
+        if (listed->size > 0)
+                before->next = (uint32_t) (listed->size - listed->last);
+        listed->last = listed->size;
+        memcpy(&listed->bytes[listed->last], &entry, sizeof(entry));
+        strcpy(&listed->bytes[listed->last + offsetof(struct dm_names, name)], name);
+        listed->size += size;
+}
+
+static void other_vms_are_counted_by_their_root_devices(_unused_ void **state) {
+        static const char *const names[] = {
+                "vg-root",           "banger-0123456789", "banger-0123456789-work",
+                "banger-abcdef0123", "banger-9876543210", "banger-9876543210-work",
+                "banger-ABCDEF0123", "banger-0123",       "bangers-abcdef0123",
+        };
+        const VmId first = {.text = "0123456789"}, another = {.text = "ffffffffff"};
+        _Alignas(8) Listed listed = {};
+
+        assert_int_equal(devmapper_count_listed(NULL, &first), 0);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                list(&listed, names[i]);
+        assert_int_equal(devmapper_count_listed((void *) listed.bytes, &first), 2);
+        assert_int_equal(devmapper_count_listed((void *) listed.bytes, &another), 3);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(a_kernel_without_the_driver_has_no_devices),
                 TEST(a_driver_that_cannot_be_looked_for_is_an_error),
                 TEST(devices_of_others_are_not_listed),
                 TEST(a_vm_without_a_device_has_none_to_find),
+                TEST(other_vms_are_counted_by_their_root_devices),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "tests/unit/helper/fixture.h"
 
 #define IMAGE "aaaaaaaaaa"
+#define OTHER_IMAGE "bbbbbbbbbb"
 #define COW_NAME "vms/0123456789/root.cow"
 #define COW "state/" COW_NAME
 #define OWNER 4242
@@ -560,6 +561,69 @@ static void a_file_below_another_vms_loop_is_shared_and_its_own_is_not(void **st
         disk_close_files(&files);
 }
 
+/* Which is how a root that is read is told to be on another image. */
+static void the_loop_of_another_image_is_not_this_ones(void **state) {
+        Fixture *fixture = *state;
+        const DiskPlan of_vm = plan(false);
+        DiskPlan of_other = of_vm;
+        _cleanup_host_ Host host = HOST_INIT;
+        LoopBinding binding = {.vm = &vm, .role = "image", .file_fd = -1, .read_only = true};
+        Error *error = &fixture->error;
+        HostPaths paths;
+        dev_t device;
+        int loop = -1;
+
+        make_files(fixture);
+        fixture_write(fixture, "state/images/" OTHER_IMAGE ".ext4", "");
+        set_size(fixture, "state/images/" OTHER_IMAGE ".ext4", 1048576);
+        of_other.image = OTHER_IMAGE;
+        if (!open_real(fixture, &paths, &host))
+                skip();
+        assert_int_equal(disk_open_image(&host, &of_vm, &binding.file_fd, NULL), 0);
+        assert_int_equal(loop_bind(&host, &binding, &loop, &device, NULL), 0);
+        assert_int_equal(disk_refuse_other_image(&host, &of_vm, device, error), 0);
+        assert_int_equal(disk_refuse_other_image(&host, &of_other, device, error), -EBUSY);
+        assert_int_equal(error->kind, ERROR_BUSY);
+        assert_message(fixture, "on another image than " OTHER_IMAGE);
+        assert_non_null(error->hint);
+        error_clear(error);
+        /* One that is not there is said to be so. */
+        of_other.image = "cccccccccc";
+        assert_int_equal(disk_refuse_other_image(&host, &of_other, device, error), -ENOENT);
+        assert_int_equal(error->kind, ERROR_NOT_FOUND);
+        close_fd(loop);
+        close_fd(binding.file_fd);
+}
+
+/* A file that is being named for its loop has two names for a moment. */
+static void an_image_is_opened_while_nobody_names_it(void **state) {
+        Fixture *fixture = *state;
+        const DiskPlan of_vm = plan(false);
+        _cleanup_host_ Host host = HOST_INIT;
+        char path[256], name[256];
+        HostPaths paths;
+        int fd = -1;
+
+        make_files(fixture);
+        (void) open_real(fixture, &paths, &host);
+        fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
+        fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
+        assert_int_equal(link(path, name), 0);
+        assert_int_equal(disk_open_image(&host, &of_vm, &fd, &fixture->error), 0);
+        assert_true(fd >= 0);
+        close_fd(fd);
+}
+
+static void as_many_vms_have_a_root_device_as_there_are_slots(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(disk_refuse_full(VM_SLOT_MAX - 1, &fixture->error), 0);
+        assert_int_equal(disk_refuse_full(VM_SLOT_MAX, &fixture->error), -EMFILE);
+        assert_int_equal(fixture->error.kind, ERROR_UNAVAILABLE);
+        assert_message(fixture, "253 other VMs have a root device, and 253 may at once");
+        assert_non_null(strstr(fixture->error.hint, "stop one"));
+}
+
 static void the_file_of_changes_grows_and_is_roots_then(void **state) {
         Fixture *fixture = *state;
         const DiskPlan of_vm = plan(false);
@@ -674,6 +738,9 @@ int main(void) {
                 TEST(a_fifo_is_no_work_disk_and_does_not_block),
                 TEST(a_work_disk_of_somebody_else_is_refused),
                 TEST(a_file_below_another_vms_loop_is_shared_and_its_own_is_not),
+                TEST(the_loop_of_another_image_is_not_this_ones),
+                TEST(an_image_is_opened_while_nobody_names_it),
+                TEST(as_many_vms_have_a_root_device_as_there_are_slots),
                 TEST(the_file_of_changes_grows_and_is_roots_then),
                 TEST(a_name_that_a_killed_attach_left_is_in_nobodys_way),
                 TEST(a_name_that_a_killed_attach_left_is_forgotten),

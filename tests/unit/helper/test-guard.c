@@ -99,7 +99,8 @@ static void start(Lab *lab, Guarding *guarding) {
                 .session = {.paths = &lab->paths, .sources = sources, .n_sources = 1},
                 .idle_timeout_usec = 60 * USEC_PER_SEC,
                 .guards = true,
-                .sessions_max = 1,
+                .sessions_max = 2,
+                .sessions_reserved = 1,
         };
         guarding->pid = fork();
         assert_true(guarding->pid >= 0);

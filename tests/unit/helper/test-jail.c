@@ -1,6 +1,9 @@
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "common/api-root.h"
 #include "helper/jail.h"
@@ -274,6 +277,59 @@ static void a_slot_that_another_vms_jail_has_is_refused(void **state) {
         assert_int_equal(make(jailed), 0);
 }
 
+static void lock_jails(const Fixture *fixture, int *ret_fd) {
+        char path[256];
+
+        fixture_mkdir(fixture, "state/jails/firecracker");
+        fixture_path(fixture, "state/jails/firecracker", path, sizeof(path));
+        *ret_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(*ret_fd >= 0);
+        assert_int_equal(flock(*ret_fd, LOCK_EX), 0);
+}
+
+/* Two of one slot at a time would not see each other. */
+static void a_jail_that_is_being_made_makes_others_wait(void **state) {
+        Jailed *jailed = *state;
+        _cleanup_close_ int lock = -1;
+        int status = 0;
+        pid_t child;
+
+        lock_jails(jailed->fixture, &lock);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                (void) alarm(1); /* it never gets the lock: SIGALRM ends this process */
+                (void) make(jailed);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+}
+
+/* So there are no more of them than slots. */
+static void where_every_slot_has_its_jail_no_vm_gets_one_more(void **state) {
+        Jailed *jailed = *state;
+
+        if (!may_make_nodes(jailed->fixture))
+                skip();
+        for (unsigned slot = VM_SLOT_MIN; slot <= VM_SLOT_MAX; slot++) {
+                (void) snprintf(jailed->plan.vm.text, sizeof(jailed->plan.vm.text), "%010x", slot);
+                jailed->plan.uid = vm_slot_uid(slot);
+                assert_int_equal(make(jailed), 0);
+                jailed->listener = close_fd(jailed->listener);
+        }
+        assert_int_equal(vm_id_parse("9876543210", &jailed->plan.vm), 0);
+        for (unsigned slot = VM_SLOT_MIN; slot <= VM_SLOT_MAX; slot++) {
+                jailed->plan.uid = vm_slot_uid(slot);
+                assert_int_equal(make(jailed), -EBUSY);
+                error_clear(&jailed->fixture->error);
+        }
+        /* One that has its jail gets it anew. */
+        (void) snprintf(jailed->plan.vm.text, sizeof(jailed->plan.vm.text), "%010x", VM_SLOT_MAX);
+        assert_int_equal(jail_remove(&jailed->fixture->host, &jailed->plan.vm, NULL), 0);
+        assert_int_equal(make(jailed), 0);
+}
+
 static void an_earlier_jail_is_not_taken_over(void **state) {
         Jailed *jailed = *state;
 
@@ -361,6 +417,8 @@ int main(void) {
                 JAIL_TEST(a_link_in_the_place_of_a_kernel_is_refused),
                 JAIL_TEST(what_is_no_file_is_refused_as_a_kernel),
                 JAIL_TEST(a_slot_that_another_vms_jail_has_is_refused),
+                JAIL_TEST(a_jail_that_is_being_made_makes_others_wait),
+                JAIL_TEST(where_every_slot_has_its_jail_no_vm_gets_one_more),
                 JAIL_TEST(an_earlier_jail_is_not_taken_over),
                 JAIL_TEST(removing_takes_everything_and_leaves_link_targets),
                 JAIL_TEST(removing_what_is_gone_succeeds),

@@ -12,11 +12,12 @@
 #include "tests/unit/helper/fixture.h"
 
 #define PATIENCE_USEC (20 * USEC_PER_SEC)
+#define OWNER 4242 /* where the test is root's, for root is served apart */
 
 /* A helper that runs as a process, and what it tells of its inventories through a pipe. */
 typedef struct Running {
         Fixture *fixture;
-        char conf[128];
+        char conf[128], log[128];
         struct sockaddr_un address;
         ManagerConfig config;
         int asked[2];
@@ -55,6 +56,10 @@ static void drop(_unused_ int level, _unused_ const LogField *fields, _unused_ c
 
 static const RecordSink no_records = {.write = drop};
 
+static uid_t owner(void) {
+        return getuid() == 0 ? OWNER : getuid();
+}
+
 static int setup(void **state) {
         Running *running = calloc(1, sizeof(*running));
         _cleanup_free_ char *text = NULL;
@@ -64,10 +69,11 @@ static int setup(void **state) {
         assert_int_equal(fixture_setup(&fixture), 0);
         running->fixture = fixture;
         text = string_format("[install]\nowner = somebody\nuid = %u\ngid = 0\nhome = /root\n",
-                             getuid());
+                             owner());
         assert_non_null(text);
         fixture_write(running->fixture, "install.conf", text);
         fixture_path(running->fixture, "install.conf", running->conf, sizeof(running->conf));
+        fixture_path(running->fixture, "log", running->log, sizeof(running->log));
         running->address.sun_family = AF_UNIX;
         fixture_path(running->fixture, "sock", running->address.sun_path,
                      sizeof(running->address.sun_path));
@@ -83,16 +89,25 @@ static int setup(void **state) {
                         .times = {PATIENCE_USEC, PATIENCE_USEC, PATIENCE_USEC},
                 },
                 .idle_timeout_usec = PATIENCE_USEC,
-                .sessions_max = 4,
+                .sessions_max = 5,
+                .sessions_reserved = 1,
+                .waiting_max = 4,
         };
         assert_int_equal(bind(running->config.listen_fd,
                               (const struct sockaddr *) &running->address,
                               sizeof(running->address)),
                          0);
         assert_int_equal(listen(running->config.listen_fd, 16), 0);
+        assert_int_equal(chmod(running->fixture->root, 0711), 0);
+        assert_int_equal(chmod(running->address.sun_path, 0666), 0);
         assert_int_equal(pipe2(running->asked, O_CLOEXEC), 0);
         *state = running;
         return 0;
+}
+
+/* How many sessions others than root may have at once. */
+static void set_share(Running *running, size_t n) {
+        running->config.sessions_max = running->config.sessions_reserved + n;
 }
 
 static void start(Running *running) {
@@ -105,7 +120,8 @@ static void start(Running *running) {
                 (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
                 varlink_client_free(running->early);
                 (void) dup2(running->asked[1], ASKED_FD);
-                (void) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+                (void) dup2(open(running->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600),
+                            STDERR_FILENO);
                 r = manager_new(&running->config, &manager);
                 if (r >= 0)
                         r = manager_run(manager);
@@ -147,13 +163,39 @@ static VarlinkClient *connect_client(const Running *running) {
         return client;
 }
 
-static int ping(VarlinkClient *client) {
+/* The kernel notes who connects at that moment. */
+static VarlinkClient *connect_owner(const Running *running) {
+        VarlinkClient *client;
+
+        if (getuid() != 0)
+                return connect_client(running);
+        assert_int_equal(seteuid(OWNER), 0);
+        client = connect_client(running);
+        assert_int_equal(seteuid(0), 0);
+        /* As before: LeakSanitizer is this process's debugger. */
+        assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
+        return client;
+}
+
+static int ping_within(VarlinkClient *client, uint64_t usec) {
         RootPong pong = {};
         int r = varlink_client_call(client, &interface_root, "Ping", NULL, &pong, NULL, 0, NULL,
-                                    clock_monotonic_usec() + PATIENCE_USEC, NULL);
+                                    clock_monotonic_usec() + usec, NULL);
 
         schema_clear(&root_pong_schema, &pong);
         return r;
+}
+
+static int ping(VarlinkClient *client) {
+        return ping_within(client, PATIENCE_USEC);
+}
+
+static void assert_closed(const VarlinkClient *client) {
+        struct pollfd gone = {.fd = varlink_client_fd(client), .events = POLLIN};
+        char byte;
+
+        assert_int_equal(poll(&gone, 1, (int) (PATIENCE_USEC / USEC_PER_MSEC)), 1);
+        assert_int_equal(read(gone.fd, &byte, 1), 0);
 }
 
 static void wait_until_asked(const Running *running) {
@@ -177,27 +219,129 @@ static void several_clients_are_served_at_once(void **state) {
                 varlink_client_free(clients[i]);
 }
 
-static void beyond_the_cap_a_client_waits_until_another_leaves(void **state) {
+static void beyond_the_cap_clients_wait_in_turn(void **state) {
         Running *running = *state;
-        VarlinkClient *first, *second;
-        RootPong pong = {};
+        VarlinkClient *first, *second, *third;
 
-        running->config.sessions_max = 1;
+        set_share(running, 1);
         start(running);
-        first = connect_client(running);
+        first = connect_owner(running);
         assert_int_equal(ping(first), 0);
-        second = connect_client(running);
-        /* The second's call lies unread while the first is there. */
-        assert_int_equal(varlink_client_call(second, &interface_root, "Ping", NULL, &pong, NULL, 0,
-                                             NULL, clock_monotonic_usec() + 50 * USEC_PER_MSEC,
-                                             NULL),
-                         -ETIMEDOUT);
-        varlink_client_free(second);
-        second = connect_client(running);
+        second = connect_owner(running);
+        third = connect_owner(running);
+        /* The call of one who waits lies unread. */
+        assert_int_equal(ping_within(third, 50 * USEC_PER_MSEC), -ETIMEDOUT);
         assert_int_equal(ping(first), 0);
         varlink_client_free(first);
         assert_int_equal(ping(second), 0);
+        assert_int_equal(poll(&(struct pollfd) {.fd = varlink_client_fd(third), .events = POLLIN}, 1,
+                              50),
+                         0);
         varlink_client_free(second);
+        assert_int_equal(poll(&(struct pollfd) {.fd = varlink_client_fd(third), .events = POLLIN}, 1,
+                              (int) (PATIENCE_USEC / USEC_PER_MSEC)),
+                         1);
+        varlink_client_free(third);
+}
+
+static void root_waits_for_nobody_else(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second, *further, *root;
+
+        if (getuid() != 0)
+                skip();
+        set_share(running, 1);
+        running->config.waiting_max = 1;
+        start(running);
+        first = connect_owner(running);
+        second = connect_owner(running);
+        further = connect_owner(running);
+        assert_closed(further);
+        varlink_client_free(further);
+        root = connect_client(running);
+        assert_int_equal(ping(root), 0);
+        varlink_client_free(first);
+        assert_int_equal(ping(second), 0);
+        assert_int_equal(ping(root), 0);
+        varlink_client_free(second);
+        varlink_client_free(root);
+}
+
+/* What root has beyond what is reserved for it is nobody's place. */
+static void others_have_as_many_sessions_as_before_when_root_leaves(void **state) {
+        Running *running = *state;
+        VarlinkClient *root, *first, *second;
+
+        if (getuid() != 0)
+                skip();
+        set_share(running, 2);
+        start(running);
+        root = connect_client(running);
+        assert_int_equal(ping(root), 0);
+        varlink_client_free(root);
+        first = connect_owner(running);
+        second = connect_owner(running);
+        assert_int_equal(ping(first), 0);
+        assert_int_equal(ping(second), 0);
+        varlink_client_free(first);
+        varlink_client_free(second);
+}
+
+/* How often that is in what the helper has logged. */
+static size_t count_logged(const Running *running, const char *text) {
+        FILE *file = fopen(running->log, "re");
+        char line[256];
+        size_t n = 0;
+
+        assert_non_null(file);
+        while (fgets(line, sizeof(line), file))
+                n += strstr(line, text) != NULL;
+        assert_int_equal(fclose(file), 0);
+        return n;
+}
+
+static void beyond_those_who_wait_clients_are_closed_at_once_and_told_of_once(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second;
+
+        set_share(running, 1);
+        running->config.waiting_max = 1;
+        start(running);
+        first = connect_owner(running);
+        assert_int_equal(ping(first), 0);
+        second = connect_owner(running);
+        for (size_t i = 0; i < 3; i++) {
+                VarlinkClient *further = connect_owner(running);
+
+                assert_closed(further);
+                varlink_client_free(further);
+        }
+        assert_int_equal(count_logged(running, "1 connections are served and 1 wait"), 1);
+        assert_int_equal(count_logged(running, "are closed"), 1);
+        varlink_client_free(first);
+        assert_int_equal(ping(second), 0);
+        varlink_client_free(second);
+}
+
+static void one_who_has_left_is_in_nobodys_way(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second, *third;
+
+        set_share(running, 1);
+        running->config.waiting_max = 1;
+        start(running);
+        first = connect_owner(running);
+        assert_int_equal(ping(first), 0);
+        second = connect_owner(running);
+        varlink_client_free(second);
+        third = connect_owner(running);
+        assert_int_equal(ping_within(third, 50 * USEC_PER_MSEC), -ETIMEDOUT);
+        varlink_client_free(first);
+        assert_int_equal(poll(&(struct pollfd) {.fd = varlink_client_fd(third), .events = POLLIN}, 1,
+                              (int) (PATIENCE_USEC / USEC_PER_MSEC)),
+                         1);
+        assert_int_equal(count_logged(running, "are closed"), 0);
+        varlink_client_free(third);
 }
 
 /* The only process that serves a connection. */
@@ -223,9 +367,9 @@ static void a_session_that_ends_in_a_debugger_makes_room(void **state) {
         siginfo_t info = {};
         pid_t session;
 
-        running->config.sessions_max = 2;
+        set_share(running, 2);
         start(running);
-        first = connect_client(running);
+        first = connect_owner(running);
         assert_int_equal(ping(first), 0);
         session = find_session(running);
         if (ptrace(PTRACE_SEIZE, session, NULL, NULL) < 0)
@@ -233,10 +377,10 @@ static void a_session_that_ends_in_a_debugger_makes_room(void **state) {
         assert_int_equal(kill(session, SIGKILL), 0);
         assert_int_equal(waitid(P_PID, (id_t) session, &info, WEXITED | WNOWAIT | __WALL), 0);
         /* Once this is answered, its end has been looked at. */
-        second = connect_client(running);
+        second = connect_owner(running);
         assert_int_equal(ping(second), 0);
         assert_int_equal(waitpid(session, NULL, __WALL), session);
-        third = connect_client(running);
+        third = connect_owner(running);
         assert_int_equal(ping(third), 0);
         varlink_client_free(first);
         varlink_client_free(second);
@@ -313,12 +457,58 @@ static void told_to_stop_it_lets_a_session_finish(void **state) {
         assert_int_equal(wait_for_end(running), 0);
 }
 
+/* Nor do the sessions that began while they waited keep them open. */
+static void told_to_stop_it_closes_those_who_wait(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second, *third, *further;
+
+        set_share(running, 1);
+        running->config.waiting_max = 2;
+        start(running);
+        first = connect_owner(running);
+        assert_int_equal(ping(first), 0);
+        second = connect_owner(running);
+        third = connect_owner(running);
+        further = connect_owner(running);
+        assert_closed(further); /* so the third has been accepted */
+        varlink_client_free(further);
+        varlink_client_free(first);
+        assert_int_equal(ping(second), 0);
+        assert_int_equal(kill(running->pid, SIGTERM), 0);
+        assert_closed(third);
+        assert_int_equal(ping(second), 0);
+        varlink_client_free(second);
+        varlink_client_free(third);
+        assert_int_equal(wait_for_end(running), 0);
+}
+
+static void idle_after_those_who_waited_it_leaves(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second;
+
+        running->config.idle_timeout_usec = 100 * USEC_PER_MSEC;
+        set_share(running, 1);
+        first = connect_owner(running);
+        second = connect_owner(running);
+        running->early = first;
+        start(running);
+        assert_int_equal(ping(first), 0);
+        running->early = varlink_client_free(first);
+        assert_int_equal(ping(second), 0);
+        varlink_client_free(second);
+        assert_int_equal(wait_for_end(running), 0);
+}
+
 #define MANAGER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 MANAGER_TEST(several_clients_are_served_at_once),
-                MANAGER_TEST(beyond_the_cap_a_client_waits_until_another_leaves),
+                MANAGER_TEST(beyond_the_cap_clients_wait_in_turn),
+                MANAGER_TEST(root_waits_for_nobody_else),
+                MANAGER_TEST(others_have_as_many_sessions_as_before_when_root_leaves),
+                MANAGER_TEST(beyond_those_who_wait_clients_are_closed_at_once_and_told_of_once),
+                MANAGER_TEST(one_who_has_left_is_in_nobodys_way),
                 MANAGER_TEST(a_session_that_ends_in_a_debugger_makes_room),
                 MANAGER_TEST(idle_without_a_vm_it_leaves),
                 MANAGER_TEST(idle_after_a_session_it_leaves),
@@ -326,6 +516,8 @@ int main(void) {
                 MANAGER_TEST(while_it_cannot_tell_it_stays),
                 MANAGER_TEST(told_to_stop_it_leaves),
                 MANAGER_TEST(told_to_stop_it_lets_a_session_finish),
+                MANAGER_TEST(told_to_stop_it_closes_those_who_wait),
+                MANAGER_TEST(idle_after_those_who_waited_it_leaves),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

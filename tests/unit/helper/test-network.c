@@ -362,6 +362,26 @@ static void a_slot_that_another_vms_tap_has_is_refused(void **state) {
                                      &network->fixture->error));
 }
 
+/* So there are no more of them than slots. */
+static void where_every_slot_has_its_tap_no_vm_gets_one_more(void **state) {
+        const VmId another = {.text = "9876543210"};
+        Network *network = need(state);
+        VmId last = {};
+
+        ensure(network);
+        for (unsigned slot = VM_SLOT_MIN; slot <= VM_SLOT_MAX; slot++) {
+                (void) snprintf(last.text, sizeof(last.text), "%010x", slot);
+                succeeds(network, tap_ensure(&network->host, &last, vm_slot_uid(slot), true,
+                                             &network->fixture->error));
+        }
+        for (unsigned slot = VM_SLOT_MIN; slot <= VM_SLOT_MAX; slot++)
+                assert_int_equal(tap_ensure(&network->host, &another, vm_slot_uid(slot), true, NULL),
+                                 -EBUSY);
+        /* One that has its tap may ask for it again. */
+        succeeds(network, tap_ensure(&network->host, &last, vm_slot_uid(VM_SLOT_MAX), true,
+                                     &network->fixture->error));
+}
+
 static void a_link_of_another_kind_in_the_taps_place_is_replaced(void **state) {
         Network *network = need(state);
 
@@ -503,6 +523,7 @@ int main(void) {
                 TEST(ensuring_a_tap_again_keeps_it),
                 TEST(a_tap_of_another_owner_is_made_anew),
                 TEST(a_slot_that_another_vms_tap_has_is_refused),
+                TEST(where_every_slot_has_its_tap_no_vm_gets_one_more),
                 TEST(a_link_of_another_kind_in_the_taps_place_is_replaced),
                 TEST(a_tap_without_a_bridge_is_refused),
                 TEST(a_tap_that_cannot_be_set_up_does_not_stay),
