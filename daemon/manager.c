@@ -26,7 +26,7 @@
 struct Manager {
         const ManagerConfig *config;
         sd_event *event;
-        sd_event_source *sigterm, *sigint;
+        sd_event_source *sigterm, *sigint, *sighup;
         sd_event_source *drained, *drain_timer; /* while it stops */
         bool stopping, host_stopping;
         DaemonContext context;
@@ -90,6 +90,16 @@ static int on_signal(_unused_ sd_event_source *source,
         return manager_drain(manager) < 0 ? sd_event_exit(manager->event, 0) : 0;
 }
 
+/* systemctl reload bangerd: the rules of the network may be gone (nft flush ruleset). */
+static int on_reload(_unused_ sd_event_source *source,
+                     _unused_ const struct signalfd_siginfo *info, void *userdata) {
+        const Manager *manager = userdata;
+
+        if (!manager->stopping)
+                recovery_apply_network(manager->context.recovery);
+        return 0;
+}
+
 /* By number: a name may be looked up in a database that is wrong or slow. */
 static int authorize(const Peer *peer, void *userdata) {
         const Manager *manager = userdata;
@@ -118,6 +128,7 @@ static int manager_make_loop(Manager *manager) {
         (void) sigemptyset(&blocked);
         (void) sigaddset(&blocked, SIGTERM);
         (void) sigaddset(&blocked, SIGINT);
+        (void) sigaddset(&blocked, SIGHUP);
         r = pthread_sigmask(SIG_BLOCK, &blocked, NULL);
         if (r != 0)
                 return -r;
@@ -130,7 +141,10 @@ static int manager_make_loop(Manager *manager) {
         r = sd_event_add_signal(manager->event, &manager->sigterm, SIGTERM, on_signal, manager);
         if (r < 0)
                 return r;
-        return sd_event_add_signal(manager->event, &manager->sigint, SIGINT, on_signal, manager);
+        r = sd_event_add_signal(manager->event, &manager->sigint, SIGINT, on_signal, manager);
+        if (r < 0)
+                return r;
+        return sd_event_add_signal(manager->event, &manager->sighup, SIGHUP, on_reload, manager);
 }
 
 static int manager_make_server(Manager *manager) {
@@ -326,6 +340,7 @@ Manager *manager_free(Manager *manager) {
         free(manager->methods);
         sd_event_source_unref(manager->sigterm);
         sd_event_source_unref(manager->sigint);
+        sd_event_source_unref(manager->sighup);
         sd_event_source_unref(manager->drained);
         sd_event_source_unref(manager->drain_timer);
         sd_event_unref(manager->event);

@@ -24,9 +24,9 @@ typedef struct ManagerConfig {
         bool (*host_is_stopping)(void);
 } ManagerConfig;
 
-/* Takes the sockets, even on failure; config must outlive the manager. Blocks SIGTERM and SIGINT in
- * this process. */
+/* Takes the sockets, even on failure; config must outlive the manager. Blocks SIGTERM, SIGINT
+ * and SIGHUP in this process. */
 int manager_new(const ManagerConfig *config, DaemonSockets *sockets, Manager **ret, Error *reterr);
-/* Until SIGTERM or SIGINT: 0. */
+/* Until SIGTERM or SIGINT: 0. On SIGHUP it applies the network of the VMs anew. */
 int manager_run(Manager *manager);
 Manager *manager_free(Manager *manager);

@@ -401,6 +401,12 @@ static bool is_stale(Network *network) {
         return stale;
 }
 
+void network_forget(Network *network) {
+        (void) pthread_mutex_lock(&network->lock);
+        network->version++;
+        (void) pthread_mutex_unlock(&network->lock);
+}
+
 int network_apply(Network *network, Error *reterr) {
         int r = 0;
 

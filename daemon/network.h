@@ -37,6 +37,9 @@ int network_fill(Network *network, const NetworkGuest *guest);
 int network_put(Network *network, const NetworkGuest *guest, const char *operation, Error *reterr);
 /* One that is not in the set succeeds; the set is applied all the same. */
 int network_remove(Network *network, const VmId *id, const char *operation, Error *reterr);
+/* Somebody else may have changed what the kernel has: network_apply() is due. Never waits for the
+ * helper. */
+void network_forget(Network *network);
 /* Where the kernel may have another set than this. */
 int network_apply(Network *network, Error *reterr);
 

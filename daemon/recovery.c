@@ -22,6 +22,8 @@ struct Recovery {
         Error error;
         bool asking;            /* in a thread */
         bool again;             /* once more, after that */
+        bool applying;          /* the network, in a thread */
+        bool apply_again;       /* once more, after that */
         sd_event_source *timer; /* until then */
         void (*done)(void *userdata); /* NULL once it was called */
         void *userdata;
@@ -182,28 +184,40 @@ static int network_run(void *userdata) {
         return network_apply(job->recovery->context->network, &job->error);
 }
 
+static int apply_network(Recovery *recovery);
+
 static void network_done(int r, void *userdata) {
         NetworkJob *job = userdata;
+        Recovery *recovery = job->recovery;
 
+        recovery->applying = false;
         if (r < 0 && r != -ECANCELED) {
                 log_error(LOG_WARNING, NULL, &job->error, "cannot set the network of the VMs yet");
-                recovery_again(job->recovery);
-        }
+                recovery_again(recovery);
+        } else if (r >= 0 && recovery->apply_again && apply_network(recovery) < 0)
+                recovery_again(recovery);
         error_clear(&job->error);
         free(job);
 }
 
-/* Once for all that run; what has stopped meanwhile is gone from the kernel by that. */
-static void apply_network(Recovery *recovery) {
-        NetworkJob *job = calloc(1, sizeof(*job));
+/* Once for all that run; what has stopped meanwhile is gone from the kernel by that. One that is
+ * under way may have read the set already: after it once more, however often it is asked for. */
+static int apply_network(Recovery *recovery) {
+        NetworkJob *job;
+        int r;
 
-        if (job)
-                job->recovery = recovery;
-        if (!job || pool_submit(recovery->context->pool,
-                                &(PoolJob) {network_run, network_done, job}) < 0) {
+        recovery->apply_again = recovery->applying;
+        if (recovery->applying)
+                return 0;
+        job = calloc(1, sizeof(*job));
+        if (!job)
+                return -ENOMEM;
+        job->recovery = recovery;
+        r = pool_submit(recovery->context->pool, &(PoolJob) {network_run, network_done, job});
+        if (r < 0)
                 free(job);
-                recovery->again = true;
-        }
+        recovery->applying = r >= 0;
+        return r;
 }
 
 static int inventory_run(void *userdata) {
@@ -224,7 +238,8 @@ static void inventory_done(int r, void *userdata) {
         if (r >= 0) {
                 vms_for_each(recovery->context->vms, fill_one, recovery);
                 vms_for_each(recovery->context->vms, recover_one, recovery);
-                apply_network(recovery);
+                if (apply_network(recovery) < 0)
+                        recovery->again = true;
                 remove_orphans(recovery);
                 drop_kept(recovery);
         } else {
@@ -266,6 +281,13 @@ void recovery_again(Recovery *recovery) {
         if (sd_event_add_time_relative(recovery->context->event, &recovery->timer, CLOCK_MONOTONIC,
                                        AGAIN_USEC, 0, on_timer, recovery) < 0)
                 log_write(LOG_ERR, NULL, "cannot look again which VMs run");
+}
+
+/* Before it is known what runs the set is not complete; then it is applied in any case. */
+void recovery_apply_network(Recovery *recovery) {
+        network_forget(recovery->context->network);
+        if (!recovery->done && apply_network(recovery) < 0)
+                recovery_again(recovery);
 }
 
 int recovery_new(DaemonContext *context, KeptFd *kept, size_t n_kept, void (*done)(void *userdata),

@@ -13,3 +13,6 @@ int recovery_new(DaemonContext *context, KeptFd *kept, size_t n_kept, void (*don
 Recovery *recovery_free(Recovery *recovery);
 /* A VM is unsure, or the network was not applied: looks at those again, in 2 s. */
 void recovery_again(Recovery *recovery);
+/* The kernel may have lost the network of the VMs: it is set anew, whole, in a thread. A failure is
+ * logged and tried again, as above. */
+void recovery_apply_network(Recovery *recovery);

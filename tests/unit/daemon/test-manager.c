@@ -448,6 +448,102 @@ static void told_to_stop_while_it_looks_at_what_runs_it_is_never_ready(void **st
         close_fd(hold[1]);
 }
 
+static size_t count_calls(const Running *running, const char *verb) {
+        _cleanup_free_ char *text = NULL;
+        char path[96];
+        size_t n = 0;
+
+        (void) snprintf(path, sizeof(path), "%s/calls", running->directory);
+        if (io_read_file(AT_FDCWD, path, 65536, &text, NULL) < 0)
+                return 0;
+        for (const char *at = text; (at = strstr(at, verb)); at += strlen(verb))
+                n++;
+        return n;
+}
+
+static void wait_for_calls(const Running *running, const char *verb, size_t n) {
+        uint64_t deadline = clock_monotonic_usec() + PATIENCE_USEC;
+
+        while (count_calls(running, verb) < n)
+                assert_true(clock_monotonic_usec() < deadline);
+        assert_int_equal(count_calls(running, verb), n);
+}
+
+static void write_file(const Running *running, const char *name, const char *text) {
+        char path[96];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", running->directory, name);
+        assert_int_equal(io_write_file_atomic(AT_FDCWD, path, text, strlen(text), 0600), 0);
+}
+
+/* Sent, and taken from the loop: what came after it twice has been answered. */
+static void reload(const Running *running, VarlinkClient *client) {
+        assert_int_equal(kill(running->daemon, SIGHUP), 0);
+        for (int i = 0; i < 2; i++) {
+                VarlinkReply reply = {};
+                uint64_t deadline = clock_monotonic_usec() + PATIENCE_USEC;
+
+                assert_int_equal(varlink_client_send(client, "org.varlink.service.GetInfo", NULL, 0,
+                                                     NULL, 0, deadline, NULL),
+                                 0);
+                assert_int_equal(varlink_client_receive(client, deadline, &reply, NULL), 0);
+                varlink_reply_clear(&reply);
+        }
+}
+
+static void told_to_reload_it_applies_the_network_again(void **state) {
+        Running *running = *state;
+        VarlinkClient *client;
+
+        start_working_helper(running, "");
+        start(running);
+        wait_for_calls(running, "NetworkSet", 1);
+        client = connect_client(running);
+        reload(running, client);
+        wait_for_calls(running, "NetworkSet", 2);
+        reload(running, client);
+        wait_for_calls(running, "NetworkSet", 3);
+        varlink_client_free(client);
+}
+
+/* The first of them may have read what has changed since. */
+static void reloads_while_one_is_under_way_are_one_more(void **state) {
+        Running *running = *state;
+        VarlinkClient *client;
+
+        start_working_helper(running, "");
+        start(running);
+        wait_for_calls(running, "NetworkSet", 1);
+        client = connect_client(running);
+        write_file(running, "holds", "NetworkSet");
+        reload(running, client);
+        wait_for_calls(running, "NetworkSet", 2);
+        /* More than its threads and its queue have room for. */
+        for (size_t i = 0; i < 20; i++)
+                reload(running, client);
+        write_file(running, "holds", "");
+        wait_for_calls(running, "NetworkSet", 3);
+        reload(running, client);
+        wait_for_calls(running, "NetworkSet", 4);
+        varlink_client_free(client);
+}
+
+static void a_reload_that_fails_is_tried_again(void **state) {
+        Running *running = *state;
+        VarlinkClient *client;
+
+        start_working_helper(running, "");
+        start(running);
+        wait_for_calls(running, "NetworkSet", 1);
+        client = connect_client(running);
+        write_file(running, "fails", "NetworkSet");
+        reload(running, client);
+        wait_for_calls(running, "NetworkSet", 2);
+        write_file(running, "fails", "");
+        wait_for_calls(running, "NetworkSet", 3);
+        varlink_client_free(client);
+}
+
 static int make(Running *running) {
         DaemonSockets sockets = make_sockets(running);
         Manager *manager = NULL;
@@ -495,6 +591,9 @@ int main(void) {
                 TEST(told_to_stop_it_leaves_properly),
                 TEST(told_to_stop_it_still_answers_who_had_connected),
                 TEST(told_to_stop_while_it_looks_at_what_runs_it_is_never_ready),
+                TEST(told_to_reload_it_applies_the_network_again),
+                TEST(reloads_while_one_is_under_way_are_one_more),
+                TEST(a_reload_that_fails_is_tried_again),
                 TEST(it_refuses_to_run_as_anybody_but_the_owner),
                 TEST(it_refuses_to_run_where_nothing_is_installed),
         };

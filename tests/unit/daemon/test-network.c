@@ -222,6 +222,16 @@ static void a_fresh_set_is_applied_even_if_it_is_empty(void **state) {
         assert_file(fixture, "calls", "NetworkSet\n");
 }
 
+static void what_is_forgotten_is_applied_again(void **state) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        network_forget(fixture->network);
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_file(fixture, "calls", "NetworkSet\nNetworkSet\n");
+}
+
 static void *put_in_thread(void *userdata) {
         (void) put(userdata, web());
         return NULL;
@@ -274,6 +284,7 @@ int main(void) {
                 TEST(a_failure_is_known_until_it_is_made_good),
                 TEST(what_is_filled_is_applied_once),
                 TEST(a_fresh_set_is_applied_even_if_it_is_empty),
+                TEST(what_is_forgotten_is_applied_again),
                 TEST(filling_does_not_wait_for_the_helper),
         };
 

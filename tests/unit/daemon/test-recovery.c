@@ -89,6 +89,25 @@ static void it_is_taken_over_once_the_helper_can_tell(void **state) {
         assert_int_equal(host_count_calls(host, "Stop"), 0);
 }
 
+/* Before that the set has no guest, and those that run would be cut off. */
+static void the_network_is_not_applied_before_it_is_known_what_runs(void **state) {
+        VmHost *host = *state;
+        uint64_t deadline = clock_monotonic_usec() + PATIENCE_USEC;
+        _cleanup_free_ char *text = NULL;
+
+        leave_running(host, "web");
+        host_write(host, "network", "");
+        host_write(host, "calls", "");
+        host->reloads = true;
+        host_start_daemon(host);
+        while (!text || !strstr(text, host->kept_id)) {
+                assert_true(clock_monotonic_usec() < deadline);
+                free(steal_ptr(text));
+                (void) io_read_file(host->dir_fd, "network", 4096, &text, NULL);
+        }
+        assert_int_equal(host_count_calls(host, "NetworkSet"), 1);
+}
+
 static void one_that_never_ran_is_not_concerned(void **state) {
         VmHost *host = *state;
 
@@ -139,6 +158,7 @@ int main(void) {
                 TEST(what_runs_no_more_is_cleaned_up),
                 TEST(without_an_inventory_it_is_broken_and_keeps_what_is_its),
                 TEST(it_is_taken_over_once_the_helper_can_tell),
+                TEST(the_network_is_not_applied_before_it_is_known_what_runs),
                 TEST(one_that_never_ran_is_not_concerned),
                 TEST(a_helper_that_fails_in_a_take_over_costs_no_vm),
                 TEST(a_guest_that_ends_in_a_take_over_is_told_as_that),

@@ -27,6 +27,7 @@ typedef struct VmHost {
         size_t n_threads;
         int console[2]; /* socketpair: of a VM whose descriptors systemd kept; -1 */
         char kept_id[VM_ID_LENGTH + 1];
+        bool reloads; /* the daemon, before it knows what runs */
         pid_t daemon, root, guest;
         Error error;
 } VmHost;
@@ -174,6 +175,8 @@ static inline void vm_host_main(int listen_fd, void *userdata) {
         if (recovery_new(context, kept, n_kept, vm_host_recovered, &listening,
                          &context->recovery) < 0)
                 _exit(1);
+        if (host->reloads)
+                recovery_apply_network(context->recovery);
         (void) sd_event_loop(context->event);
         _exit(1);
 }
