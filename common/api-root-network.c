@@ -149,19 +149,3 @@ const Schema root_network_done_schema = {
         .fields = root_network_done_fields,
         .n_fields = ELEMENTSOF(root_network_done_fields),
 };
-
-static const Field root_ports_fields[] = {
-        {.name = "first",
-         .type = FIELD_INT,
-         .offset = offsetof(RootPorts, first),
-         .required = true,
-         .max = FORWARD_PORT_MAX + 1,
-         .summary = "The first port that anybody may listen on"},
-};
-
-const Schema root_ports_schema = {
-        .name = "RootPorts",
-        .size = sizeof(RootPorts),
-        .fields = root_ports_fields,
-        .n_fields = ELEMENTSOF(root_ports_fields),
-};

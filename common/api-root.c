@@ -500,11 +500,6 @@ static const Action root_actions[] = {
          .in = &root_network_schema,
          .out = &root_network_done_schema,
          .target = TARGET_HOST},
-        {.method = "Ports",
-         .summary = "Tell which ports of this host may be forwarded",
-         .in = &root_request_schema,
-         .out = &root_ports_schema,
-         .target = TARGET_HOST},
 };
 
 const Interface interface_root = {

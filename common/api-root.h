@@ -158,17 +158,13 @@ typedef struct RootNetworkDone {
         Objects left_out; /* RootLeftOut */
 } RootNetworkDone;
 
-typedef struct RootPorts {
-        int64_t first; /* the first port that anybody may listen on */
-} RootPorts;
-
 extern const Schema root_pong_schema, inventory_schema, inventory_entry_schema,
         root_request_schema, root_vm_schema, root_vm_ref_schema, root_disk_attach_schema,
         root_disk_grow_schema, root_disk_open_schema,
         root_jail_make_schema, root_launch_schema, root_sockets_schema, root_stop_schema,
         root_reaped_schema, root_guest_schema, root_forward_schema, root_network_schema,
-        root_left_out_schema, root_network_done_schema, root_ports_schema;
-/* Ping, Inventory, BridgeEnsure, BridgeRemove, ResolverSet, ResolverClear, Ports -> RootPorts,
+        root_left_out_schema, root_network_done_schema;
+/* Ping, Inventory, BridgeEnsure, BridgeRemove, ResolverSet, ResolverClear,
  * all with (RootRequest),
  * TapCreate(RootVm), TapDelete(RootVmRef), DiskAttach(RootDiskAttach), DiskDetach(RootVmRef),
  * DiskGrow(RootDiskGrow), DiskOpen(RootDiskOpen), JailMake(RootJailMake), JailRemove(RootVmRef),

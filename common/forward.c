@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/strings.h"
 
+#define PRIVILEGED_PORTS 1024 /* where the kernel has no setting for it */
 #define ADDRESS_DEFAULT INADDR_LOOPBACK
 #define FORM "[ADDRESS:]HOSTPORT:GUESTPORT[/tcp|/udp]"
 
@@ -143,6 +145,26 @@ void forward_format(const Forward *forward, char ret[FORWARD_TEXT_SIZE]) {
         forward_format_address(forward, address);
         (void) snprintf(ret, FORWARD_TEXT_SIZE, "%s:%u:%u/%s", address, forward->host_port,
                         forward->guest_port, forward_protocol_names[forward->protocol]);
+}
+
+int forward_read_first_port(int fd, unsigned *ret) {
+        char text[16] = "";
+        uint64_t port;
+        ssize_t n;
+        int r;
+
+        if (fd == -ENOENT) {
+                *ret = PRIVILEGED_PORTS;
+                return 0;
+        }
+        n = fd < 0 ? fd : read(fd, text, sizeof(text) - 1);
+        if (n <= 0)
+                return fd < 0 ? fd : n < 0 ? -errno : -EIO;
+        text[strcspn(text, "\n")] = '\0';
+        r = string_parse_u64(text, UINT16_MAX + 1, &port);
+        if (r >= 0)
+                *ret = (unsigned) port;
+        return r;
 }
 
 int forward_check_port(const Forward *forward, unsigned first, Error *reterr) {

@@ -44,7 +44,10 @@ void forward_format_address(const Forward *forward, char ret[INET_ADDRSTRLEN]);
 int forward_make(int64_t protocol, const char *address, int64_t host_port, int64_t guest_port,
                  Forward *ret);
 
-/* Ports below first are root's. ERROR_NOT_PERMITTED, -EACCES. */
+/* Out of the kernel's setting, /proc/sys/net/ipv4/ip_unprivileged_port_start; -ENOENT in place of a
+ * descriptor: the kernel has none (before Linux 4.11). Ports below are root's. -errno. */
+int forward_read_first_port(int fd, unsigned *ret);
+/* ERROR_NOT_PERMITTED, -EACCES where it lies below first. */
 int forward_check_port(const Forward *forward, unsigned first, Error *reterr);
 
 bool forward_equal(const Forward *a, const Forward *b);

@@ -25,8 +25,7 @@ typedef struct DaemonContext {
         const char *state_dir;     /* BANGER_STATE_DIR outside tests */
         char boot_id[40];          /* of the host's present boot */
         bool stopping;             /* the daemon: what is cut short now goes on after its next start */
-        bool ports_known;          /* while a handler runs that has asked: vm-ports.c */
-        unsigned first_port;       /* then: ports below are root's; 0: could not be asked */
+        const char *first_port;    /* the kernel's setting: below that, ports are root's */
         const StartOps *start_ops; /* NULL outside tests: the real ones */
         InstallConf install;
         Config config;

@@ -18,8 +18,6 @@ static int forward_add(VarlinkCall *call, const void *parameters, void *userdata
                 return r;
         if (vm_must_hold(vm))
                 return vm_hold(vm, call, forward_add, parameters, reterr);
-        if (!ports_known(context))
-                return ports_ask(context, call, forward_add, parameters, reterr);
         r = forwards_copy(&vm->record.forwards, &forwards);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot add a forward");

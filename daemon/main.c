@@ -42,6 +42,7 @@ static int run(Error *reterr) {
                 .root_socket = BANGERD_ROOT_SOCKET,
                 .worker_socket = BANGER_WORKER_SOCKET,
                 .state_dir = BANGER_STATE_DIR,
+                .first_port = "/proc/sys/net/ipv4/ip_unprivileged_port_start",
                 .uid = getuid(),
                 .clients_max = 128,
                 .stall_timeout_usec = 10 * USEC_PER_SEC,

@@ -14,6 +14,7 @@
 #include "daemon/firecracker.h"
 #include "daemon/manager.h"
 #include "daemon/names.h"
+#include "daemon/port-hold.h"
 #include "daemon/recovery.h"
 #include "daemon/vm.h"
 
@@ -246,7 +247,7 @@ static int manager_load(Manager *manager, Error *reterr) {
         if (r >= 0)
                 r = operations_new(context->events, &context->operations);
         if (r >= 0)
-                r = network_new(context->root_socket, &context->network);
+                r = network_new(context->root_socket, port_hold, &context->network);
         if (r < 0)
                 return error_set_errno(reterr, -r, "cannot start");
         r = store_open(db, &context->store, reterr);
@@ -284,6 +285,7 @@ int manager_new(const ManagerConfig *config, DaemonSockets *sockets_taken, Manag
         manager->context.root_socket = config->root_socket;
         manager->context.worker_socket = config->worker_socket;
         manager->context.state_dir = config->state_dir;
+        manager->context.first_port = config->first_port;
         r = manager_read_config(manager, reterr);
         if (r < 0)
                 return r;

@@ -14,6 +14,7 @@ typedef struct ManagerConfig {
         const char *root_socket;   /* BANGERD_ROOT_SOCKET outside tests */
         const char *worker_socket; /* BANGER_WORKER_SOCKET outside tests */
         const char *state_dir;     /* BANGER_STATE_DIR outside tests */
+        const char *first_port;    /* the kernel's ip_unprivileged_port_start */
         uid_t uid;                 /* whom the daemon serves besides root: itself */
         size_t clients_max;
         uint64_t stall_timeout_usec;

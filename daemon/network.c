@@ -6,28 +6,17 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/log.h"
-#include "common/strings.h"
+#include "daemon/left-outs.h"
 #include "daemon/root-stub.h"
 
 #define HELPER_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define VERSION_UNKNOWN 0
 
-/* A forward that the helper could not set. */
-typedef struct LeftOut {
-        VmId id;
-        Forward forward;
-        char *reason;
-} LeftOut;
-
-typedef struct LeftOuts {
-        LeftOut *items;
-        size_t n_items;
-} LeftOuts;
-
 struct Network {
         const char *root_socket;
         pthread_mutex_t changing; /* held while the helper is asked: one change at a time */
+        PortHolds holds;          /* of whoever changes */
+        PortHoldMake hold;
         pthread_mutex_t lock;     /* of what follows; never while anybody waits */
         NetworkGuest *guests;
         size_t n_guests;
@@ -36,13 +25,6 @@ struct Network {
         bool failed;      /* the last try to apply it */
         LeftOuts left_outs; /* of the last one that did not */
 };
-
-static void left_outs_clear(LeftOuts *left_outs) {
-        for (size_t i = 0; i < left_outs->n_items; i++)
-                free(left_outs->items[i].reason);
-        free(left_outs->items);
-        *left_outs = (LeftOuts) {.items = NULL};
-}
 
 void network_guest_clear(NetworkGuest *guest) {
         forwards_clear(&guest->forwards);
@@ -58,13 +40,14 @@ int network_guest_copy(const NetworkGuest *guest, NetworkGuest *ret) {
         return r;
 }
 
-int network_new(const char *root_socket, Network **ret) {
+int network_new(const char *root_socket, PortHoldMake hold, Network **ret) {
         Network *network = calloc(1, sizeof(*network));
 
         if (!network)
                 return -ENOMEM;
         *network = (Network) {
                 .root_socket = root_socket,
+                .hold = hold,
                 .changing = PTHREAD_MUTEX_INITIALIZER,
                 .lock = PTHREAD_MUTEX_INITIALIZER,
                 .version = 1,
@@ -81,6 +64,7 @@ Network *network_free(Network *network) {
                 network_guest_clear(&network->guests[i]);
         free(network->guests);
         left_outs_clear(&network->left_outs);
+        port_holds_clear(&network->holds);
         (void) pthread_mutex_destroy(&network->changing);
         (void) pthread_mutex_destroy(&network->lock);
         free(network);
@@ -212,61 +196,9 @@ static void done_cleanup(RootNetworkDone *done) {
         schema_clear(&root_network_done_schema, done);
 }
 
-static const LeftOut *find_left_out(const LeftOuts *left_outs, const VmId *id,
-                                    const Forward *forward) {
-        for (size_t i = 0; i < left_outs->n_items; i++)
-                if (strcmp(left_outs->items[i].id.text, id->text) == 0 &&
-                    forward_equal(&left_outs->items[i].forward, forward))
-                        return &left_outs->items[i];
-        return NULL;
-}
-
-/* What was refused of a request, in the terms of the set; an answer about none of its forwards is
- * passed over. */
-static int read_left_outs(const RootNetwork *wanted, RootNetworkDone *done, LeftOuts *ret) {
-        RootLeftOut *answers = done->left_out.items;
-        const RootForward *forwards = wanted->forwards.items;
-        LeftOuts left_outs = {.items = calloc(done->left_out.n_items + 1, sizeof(LeftOut))};
-
-        if (!left_outs.items)
-                return -ENOMEM;
-        for (size_t i = 0; i < done->left_out.n_items; i++) {
-                LeftOut *item = &left_outs.items[left_outs.n_items];
-                const RootForward *forward;
-
-                if (answers[i].forward >= (int64_t) wanted->forwards.n_items)
-                        continue;
-                forward = &forwards[answers[i].forward];
-                if (vm_id_parse(forward->vm, &item->id) < 0 ||
-                    forward_make(forward->protocol, forward->address, forward->host_port,
-                                 forward->guest_port, &item->forward) < 0)
-                        continue;
-                item->reason = steal_ptr(answers[i].reason);
-                left_outs.n_items++;
-        }
-        *ret = left_outs;
-        return 0;
-}
-
-/* Every change asks anew: the same trouble is one record. */
-static void tell_left_outs(const LeftOuts *before, const LeftOuts *now) {
-        for (size_t i = 0; i < now->n_items; i++) {
-                const LeftOut *item = &now->items[i];
-                const LeftOut *known = find_left_out(before, &item->id, &item->forward);
-                const LogField fields[] = {{"BANGER_VM", item->id.text}, {}};
-                char text[FORWARD_TEXT_SIZE];
-
-                if (known && string_equal(known->reason, item->reason))
-                        continue;
-                forward_format(&item->forward, text);
-                log_write(LOG_WARNING, fields, "the forward %s is not in force: %s", text,
-                          item->reason);
-        }
-}
-
 /* One change at a time: nobody else writes what is read without the lock here. */
 static void note_applied(Network *network, uint64_t version, LeftOuts *left_outs_taken) {
-        tell_left_outs(&network->left_outs, left_outs_taken);
+        left_outs_tell(&network->left_outs, left_outs_taken);
         (void) pthread_mutex_lock(&network->lock);
         network->applied = version;
         network->failed = false;
@@ -275,17 +207,80 @@ static void note_applied(Network *network, uint64_t version, LeftOuts *left_outs
         (void) pthread_mutex_unlock(&network->lock);
 }
 
-static int ask_helper(const Network *network, const RootNetwork *wanted, LeftOuts *ret,
-                      Error *reterr) {
+static int ask_helper(const Network *network, const RootNetwork *wanted, uint64_t deadline_usec,
+                      LeftOuts *ret, Error *reterr) {
         _cleanup_(done_cleanup) RootNetworkDone done = {.left_out = {.items = NULL}};
         int r;
 
-        r = root_network_set(network->root_socket, clock_monotonic_usec() + HELPER_TIMEOUT_USEC,
-                             wanted, &done, reterr);
+        r = root_network_set(network->root_socket, deadline_usec, wanted, &done, reterr);
         if (r < 0)
                 return r;
-        r = read_left_outs(wanted, &done, ret);
+        r = left_outs_read(wanted, &done, ret);
         return r < 0 ? error_set_errno(reterr, -r, "cannot read what the network lacks") : 0;
+}
+
+/* Those of forwards that go or become others: to the helper they are some program's, which has the
+ * port of a forward that it does not know yet. */
+static int release_unwanted(Network *network, const RootNetwork *wanted) {
+        const RootForward *forwards = wanted->forwards.items;
+        Forwards kept = {.items = NULL};
+        int r = 0;
+
+        for (size_t i = 0; i < wanted->forwards.n_items && r >= 0; i++) {
+                Forward forward;
+                VmId id;
+
+                r = left_outs_read_forward(&forwards[i], &id, &forward);
+                if (r >= 0)
+                        r = forwards_add(&kept, &forward);
+        }
+        if (r >= 0)
+                port_holds_retain(&network->holds, &kept);
+        forwards_clear(&kept);
+        return r;
+}
+
+static bool release_left_outs(Network *network, const LeftOuts *left_outs) {
+        bool released = false;
+
+        for (size_t i = 0; i < left_outs->n_items; i++)
+                if (port_holds_release(&network->holds, &left_outs->items[i].forward))
+                        released = true;
+        return released;
+}
+
+/* Where the rule of a forward was lost (nft flush ruleset), the helper takes our socket for one of
+ * a program that has come since, and leaves the forward out: then once more, without the socket. */
+static int ask(Network *network, const RootNetwork *wanted, LeftOuts *ret, Error *reterr) {
+        uint64_t deadline = clock_monotonic_usec() + HELPER_TIMEOUT_USEC;
+        LeftOuts left_outs = {.items = NULL};
+        int r = release_unwanted(network, wanted);
+
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot describe the network");
+        r = ask_helper(network, wanted, deadline, &left_outs, reterr);
+        if (r >= 0 && release_left_outs(network, &left_outs)) {
+                left_outs_clear(&left_outs);
+                r = ask_helper(network, wanted, deadline, &left_outs, reterr);
+        }
+        if (r >= 0)
+                *ret = left_outs;
+        return r;
+}
+
+/* After the helper has said which are in force. One whose port cannot be held is in force all the
+ * same. */
+static void hold_ports(Network *network, const RootNetwork *wanted, const LeftOuts *left_outs) {
+        const RootForward *forwards = wanted->forwards.items;
+
+        for (size_t i = 0; i < wanted->forwards.n_items; i++) {
+                Forward forward;
+                VmId id;
+
+                if (left_outs_read_forward(&forwards[i], &id, &forward) >= 0 &&
+                    !left_outs_find(left_outs, &id, &forward))
+                        port_holds_add(&network->holds, &id, &forward, network->hold);
+        }
 }
 
 /* From when the helper is asked until it has succeeded nobody knows what the kernel has. before:
@@ -305,10 +300,11 @@ static int apply(Network *network, const char *operation, const NetworkGuest *be
         if (r < 0)
                 (void) error_set_errno(reterr, -r, "cannot describe the network");
         else
-                r = ask_helper(network, &wanted, &left_outs, reterr);
-        if (r >= 0)
+                r = ask(network, &wanted, &left_outs, reterr);
+        if (r >= 0) {
+                hold_ports(network, &wanted, &left_outs);
                 note_applied(network, version, &left_outs);
-        else {
+        } else {
                 (void) pthread_mutex_lock(&network->lock);
                 network->failed = true;
                 (void) pthread_mutex_unlock(&network->lock);
@@ -431,7 +427,7 @@ int network_find_left_out(Network *network, const VmId *id, const Forward *forwa
         char *copy = NULL;
 
         (void) pthread_mutex_lock(&network->lock);
-        found = find_left_out(&network->left_outs, id, forward);
+        found = left_outs_find(&network->left_outs, id, forward);
         if (found)
                 copy = strdup(found->reason);
         (void) pthread_mutex_unlock(&network->lock);

@@ -6,6 +6,7 @@
 
 #include "common/forward.h"
 #include "common/ident.h"
+#include "daemon/port-holds.h"
 
 typedef struct Network Network;
 
@@ -20,7 +21,7 @@ void network_guest_clear(NetworkGuest *guest);
 int network_guest_copy(const NetworkGuest *guest, NetworkGuest *ret); /* -ENOMEM */
 
 /* root_socket must outlive it. What the kernel has is not known yet. -ENOMEM. */
-int network_new(const char *root_socket, Network **ret);
+int network_new(const char *root_socket, PortHoldMake hold, Network **ret);
 /* The kernel keeps what it has. */
 Network *network_free(Network *network);
 
@@ -32,7 +33,7 @@ int network_fill(Network *network, const NetworkGuest *guest);
  * failure the set is as it was, and the next change or network_apply() has it applied. They fail
  * for forwards that they bring, not for those that were in the set before: what of these cannot be is
  * left out, logged, and tried again with each change. operation: the id of what it is done for, for
- * the journal; may be NULL. */
+ * the journal; may be NULL. The host's ports of the forwards in force are held (port-holds.h). */
 /* Adds or replaces. */
 int network_put(Network *network, const NetworkGuest *guest, const char *operation, Error *reterr);
 /* One that is not in the set succeeds; the set is applied all the same. */

@@ -120,10 +120,6 @@ int root_network_set(const char *socket, uint64_t deadline_usec, const RootNetwo
         return root_do(socket, "NetworkSet", network, ret, deadline_usec, reterr);
 }
 
-int root_ports(const char *socket, uint64_t deadline_usec, RootPorts *ret, Error *reterr) {
-        return root_do(socket, "Ports", NULL, ret, deadline_usec, reterr);
-}
-
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,
                      Error *reterr) {
         return root_do(socket, "DiskAttach", disk, NULL, deadline_usec, reterr);

@@ -22,7 +22,6 @@ int root_tap_delete(const char *socket, uint64_t deadline_usec, const RootVmRef 
 /* The caller clears ret with root_network_done_schema. */
 int root_network_set(const char *socket, uint64_t deadline_usec, const RootNetwork *network,
                      RootNetworkDone *ret, Error *reterr);
-int root_ports(const char *socket, uint64_t deadline_usec, RootPorts *ret, Error *reterr);
 int root_disk_attach(const char *socket, uint64_t deadline_usec, const RootDiskAttach *disk,
                      Error *reterr);
 /* Of a stopped VM. */

@@ -1,7 +1,9 @@
 /* What a VM's guest may reach and which ports of the host lead to it: in its record for the next
  * start, in the network's set while it runs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/log.h"
 #include "common/strings.h"
@@ -126,6 +128,20 @@ static int refuse_twice(const char *text, Error *reterr) {
         return error_set_field(reterr, r, "publish");
 }
 
+/* Read anew each time: an administrator may have changed it. Where it cannot be, the helper has the last
+ * word at a start. */
+static int check_port(const DaemonContext *context, const Forward *forward, Error *reterr) {
+        int fd = open(context->first_port, O_RDONLY | O_CLOEXEC);
+        unsigned first = 0;
+        int r = forward_read_first_port(fd < 0 ? -errno : fd, &first);
+
+        close_fd(fd);
+        if (r < 0)
+                log_write(LOG_WARNING, NULL, "cannot tell which ports are root's: %s",
+                          strerror(-r));
+        return r < 0 ? 0 : forward_check_port(forward, first, reterr);
+}
+
 int vms_add_forward(const DaemonContext *context, const Vm *own, const char *text,
                     Forwards *forwards, Error *reterr) {
         Search found = {.own = own};
@@ -133,7 +149,7 @@ int vms_add_forward(const DaemonContext *context, const Vm *own, const char *tex
         int r = forward_parse(text, &forward, reterr);
 
         if (r >= 0)
-                r = forward_check_port(&forward, context->first_port, reterr);
+                r = check_port(context, &forward, reterr);
         if (r < 0)
                 return r;
         found.forward = &forward;

@@ -35,8 +35,6 @@ int vm_handle_create(VarlinkCall *call, const void *parameters, void *userdata, 
         Vm *vm;
         int r;
 
-        if (create->publish && create->publish[0] && !ports_known(context))
-                return ports_ask(context, call, vm_handle_create, parameters, reterr);
         r = vms_create(context->vms, create, &vm, reterr);
         return r < 0 ? r : reply_info(vm, call, reterr);
 }

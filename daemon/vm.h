@@ -178,13 +178,6 @@ int vms_add_forwards(const DaemonContext *context, char *const *texts, Forwards 
  * on failure. */
 int vm_set_network(Vm *vm, bool nat, Forwards *forwards_taken, VarlinkCall *call, Error *reterr);
 
-/* vm-ports.c: which ports are root's is the host's to say, and bangerd has a network of its own.
- * Asks the helper and calls the handler again, where it is known; or cannot be, and the helper has
- * the last word at a start. */
-bool ports_known(const DaemonContext *context);
-int ports_ask(DaemonContext *context, VarlinkCall *call, VarlinkHandler handler,
-              const void *parameters, Error *reterr);
-
 /* vm-connect.c */
 int vm_connect(Vm *vm, const VmConnect *connect, VarlinkCall *call, Error *reterr);
 void vm_check_waiters(Vm *vm);

@@ -61,7 +61,6 @@ const VarlinkMethod root_methods[] = {
         {"io.banger.Root.Stop", handle_stop, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.Reap", handle_reap, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
         {"io.banger.Root.NetworkSet", handle_network_set, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
-        {"io.banger.Root.Ports", handle_ports, ROOT_POLICY_OWNER | ROOT_POLICY_ROOT},
 };
 const size_t root_n_methods = ELEMENTSOF(root_methods);
 

@@ -12,7 +12,6 @@
 #include "common/strings.h"
 #include "helper/netlink.h"
 
-#define PRIVILEGED_PORTS 1024 /* where the kernel has no setting for it */
 /* An unconnected UDP socket has a closed TCP's state (net/ipv4/udp.c of the kernel). */
 #define UDP_UNCONNECTED TCP_CLOSE
 
@@ -32,26 +31,13 @@ static int read_local_addresses(LocalAddresses *ret, Error *reterr) {
         return r < 0 ? r : netlink_list_addresses(netlink, &ret->items, &ret->n_items, reterr);
 }
 
-int firewall_read_first_port(const Host *host, unsigned *ret, Error *reterr) {
-        const char *setting = "sys/net/ipv4/ip_unprivileged_port_start";
-        int fd = host_open_below(host->proc_fd, setting, O_RDONLY);
-        char text[16] = "";
-        uint64_t port;
-        ssize_t n;
+static int read_first_port(const Host *host, unsigned *ret, Error *reterr) {
+        int fd = host_open_below(host->proc_fd, "sys/net/ipv4/ip_unprivileged_port_start",
+                                 O_RDONLY);
+        int r = forward_read_first_port(fd, ret);
 
-        if (fd == -ENOENT) {
-                *ret = PRIVILEGED_PORTS;
-                return 0;
-        }
-        n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-        if (fd >= 0)
-                close_fd(fd);
-        text[strcspn(text, "\n")] = '\0';
-        if (n <= 0 || string_parse_u64(text, UINT16_MAX + 1, &port) < 0)
-                return error_set(reterr, ERROR_FAILED, EIO,
-                                 "cannot read which ports are privileged");
-        *ret = (unsigned) port;
-        return 0;
+        close_fd(fd);
+        return r < 0 ? error_set_errno(reterr, -r, "cannot read which ports are privileged") : 0;
 }
 
 static int check_address(const FirewallForward *forward, const LocalAddresses *addresses,
@@ -215,7 +201,7 @@ static int check_all(const Host *host, const Check *check, Error *reterr) {
         unsigned first_port = 0;
         int r;
 
-        r = firewall_read_first_port(host, &first_port, reterr);
+        r = read_first_port(host, &first_port, reterr);
         if (r >= 0)
                 r = read_local_addresses(&addresses, reterr);
         for (size_t i = 0; r >= 0 && i < check->n_forwards; i++) {

@@ -9,5 +9,3 @@
  * that cannot be is taken out of the plan and told in done, which is empty before. */
 int firewall_check_forwards(const Host *host, FirewallPlan *plan, const FirewallTable *ip,
                             RootNetworkDone *done, Error *reterr);
-/* The first port that anybody may listen on. */
-int firewall_read_first_port(const Host *host, unsigned *ret, Error *reterr);

@@ -6,7 +6,6 @@
 #include <sys/file.h>
 
 #include "common/api-root.h"
-#include "helper/firewall-ports.h"
 #include "helper/firewall.h"
 #include "helper/session.h"
 #include "helper/units.h"
@@ -134,15 +133,4 @@ int handle_network_set(VarlinkCall *call, const void *parameters, void *userdata
         if (r >= 0)
                 r = firewall_set(&host, &session->settings, parameters, &done, reterr);
         return r < 0 ? r : varlink_call_reply(call, &done);
-}
-
-int handle_ports(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
-                 Error *reterr) {
-        _cleanup_host_ Host host = HOST_INIT;
-        unsigned first = 0;
-        int r = session_host(userdata, &host, reterr);
-
-        if (r >= 0)
-                r = firewall_read_first_port(&host, &first, reterr);
-        return r < 0 ? r : varlink_call_reply(call, &(RootPorts) {.first = first});
 }

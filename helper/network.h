@@ -31,4 +31,3 @@ int handle_bridge_remove(VarlinkCall *call, const void *parameters, void *userda
 int handle_tap_create(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
 int handle_tap_delete(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
 int handle_network_set(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);
-int handle_ports(VarlinkCall *call, const void *parameters, void *userdata, Error *reterr);

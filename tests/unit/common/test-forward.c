@@ -5,7 +5,9 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/api-root.h"
 #include "common/forward.h"
@@ -33,6 +35,35 @@ static void a_forward_is_tcp_of_the_loopback_unless_told(void **state _unused_) 
         assert_reads_as("8080:80/udp", "127.0.0.1:8080:80/udp");
         assert_reads_as("0.0.0.0:8080:80", "0.0.0.0:8080:80/tcp");
         assert_reads_as("192.0.2.7:1:65535/tcp", "192.0.2.7:1:65535/tcp");
+}
+
+static int read_first_port(const char *setting, unsigned *ret) {
+        int fds[2], r;
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_int_equal(write(fds[1], setting, strlen(setting)), strlen(setting));
+        close_fd(fds[1]);
+        r = forward_read_first_port(fds[0], ret);
+        close_fd(fds[0]);
+        return r;
+}
+
+static void the_first_port_that_is_not_roots_is_the_kernels_setting(void **state _unused_) {
+        unsigned first = 7;
+
+        assert_int_equal(read_first_port("1024\n", &first), 0);
+        assert_int_equal(first, 1024);
+        assert_int_equal(read_first_port("0\n", &first), 0);
+        assert_int_equal(first, 0);
+        assert_int_equal(read_first_port("65536\n", &first), 0);
+        assert_int_equal(first, 65536);
+        assert_true(read_first_port("65537\n", &first) < 0);
+        assert_true(read_first_port("", &first) < 0);
+        assert_true(read_first_port("none\n", &first) < 0);
+        assert_int_equal(forward_read_first_port(-EACCES, &first), -EACCES);
+        assert_int_equal(first, 65536);
+        assert_int_equal(forward_read_first_port(-ENOENT, &first), 0);
+        assert_int_equal(first, 1024);
 }
 
 static void what_is_formatted_is_read_again(void **state _unused_) {
@@ -179,6 +210,7 @@ static void the_largest_set_fits_into_one_request(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_forward_is_tcp_of_the_loopback_unless_told),
+                cmocka_unit_test(the_first_port_that_is_not_roots_is_the_kernels_setting),
                 cmocka_unit_test(what_is_formatted_is_read_again),
                 cmocka_unit_test(what_is_wrong_is_said),
                 cmocka_unit_test(a_stored_forward_is_checked_again),

@@ -1,6 +1,7 @@
 #pragma once
 /* A helper for the tests of the daemon: runs as a process, and answers as it is told. */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,7 +23,8 @@ typedef struct FakeRoot {
         /* Where it works on VMs; NULL: those verbs are not implemented. Verbs whose names are in
          * the file "fails" there fail, those in "holds" wait until they are there no more; each
          * verb's name is appended to "calls"; "vsock" is the socket of every VM; the VM whose id is
-         * in "active" has a unit in the inventory; "network" is the set it was given last. On SIGUSR1 the VMM ends that was launched last. */
+         * in "active" has a unit in the inventory; "network" is the set it was given last. Where there is a
+         * file "binds", it sees who has a port of UDP. On SIGUSR1 the VMM ends that was launched last. */
         const char *directory;
         size_t n_cut; /* so many connections are cut before an answer */
         bool bad_listener; /* of a jail: one that nobody can watch */
@@ -64,7 +66,7 @@ static inline int fake_open(const FakeRoot *fake, const char *name, int flags) {
 
 static inline bool fake_is_told(const FakeRoot *fake, const char *file, const char *verb) {
         _cleanup_close_ int fd = fake_open(fake, file, O_RDONLY);
-        char text[64] = "";
+        char text[512] = "";
 
         return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strstr(text, verb);
 }
@@ -97,12 +99,54 @@ static inline int fake_inventory_of_vm(VarlinkCall *call, _unused_ const void *p
         return varlink_call_reply(call, &inventory);
 }
 
+/* A socket of that port; a negative errno. */
+static inline int fake_bind(int protocol, const char *address, int64_t port) {
+        struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t) port)};
+        int fd = socket(AF_INET, (protocol == FORWARD_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC,
+                        0);
+
+        assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+        if (bind(fd, (const struct sockaddr *) &at, sizeof(at)) == 0)
+                return fd;
+        close_fd(fd);
+        return -EADDRINUSE;
+}
+
+static inline bool fake_binds(const FakeRoot *fake) {
+        char path[160];
+
+        (void) snprintf(path, sizeof(path), "%s/binds", fake->directory);
+        return access(path, F_OK) == 0;
+}
+
+static inline void fake_format(const RootForward *forward, char *ret, size_t size) {
+        (void) snprintf(ret, size, "%s %s:%d:%d/%s\n", forward->vm, forward->address,
+                        (int) forward->host_port, (int) forward->guest_port,
+                        forward_protocol_names[forward->protocol]);
+}
+
+/* A forward in force is not looked at again, and of TCP those that do not listen are not seen. */
+static inline bool fake_is_taken(const FakeRoot *fake, const RootForward *forward) {
+        char line[80];
+        int fd;
+
+        fake_format(forward, line, sizeof(line));
+        if (forward->protocol == FORWARD_TCP || !fake_binds(fake) ||
+            fake_is_told(fake, "network", line))
+                return false;
+        fd = fake_bind(forward->protocol, forward->address, forward->host_port);
+        if (fd >= 0)
+                close_fd(fd);
+        return fd < 0;
+}
+
 /* The host port in the file "refuses" is one that cannot be forwarded. */
 static inline bool fake_refuses(const FakeRoot *fake, const RootForward *forward) {
         char port[8];
 
         (void) snprintf(port, sizeof(port), "%d", (int) forward->host_port);
-        return fake->directory && fake_is_told(fake, "refuses", port);
+        return fake->directory &&
+               (fake_is_told(fake, "refuses", port) || fake_is_taken(fake, forward));
 }
 
 static inline int fake_check_forwards(const FakeRoot *fake, const RootNetwork *network,
@@ -115,21 +159,6 @@ static inline int fake_check_forwards(const FakeRoot *fake, const RootNetwork *n
         return 0;
 }
 
-/* As the file "first_port" says; 0 without one. */
-static inline int fake_ports(VarlinkCall *call, _unused_ const void *parameters, void *userdata,
-                             Error *reterr) {
-        const FakeRoot *fake = userdata;
-        _cleanup_close_ int fd = fake_open(fake, "first_port", O_RDONLY);
-        char text[8] = "";
-        int r = fake_enter(fake, "Ports", reterr);
-
-        if (r >= 0 && fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
-                r = -errno;
-        if (r < 0)
-                return r;
-        return varlink_call_reply(call, &(RootPorts) {.first = atoi(text)}); /* NOLINT */
-}
-
 /* Into the file "network", a line each; without a directory nobody wants to know. */
 static inline int fake_network_set(VarlinkCall *call, const void *parameters, void *userdata,
                                    Error *reterr) {
@@ -139,6 +168,7 @@ static inline int fake_network_set(VarlinkCall *call, const void *parameters, vo
         const RootForward *forwards = network->forwards.items;
         static char reason[] = "somebody listens there";
         RootLeftOut left_out[8];
+        bool refused[8] = {};
         RootNetworkDone done = {.left_out = {.items = left_out}};
         _cleanup_close_ int fd = -1;
         int r = fake->directory ? fake_enter(fake, "NetworkSet", reterr) : 0;
@@ -147,19 +177,23 @@ static inline int fake_network_set(VarlinkCall *call, const void *parameters, vo
                 r = fake_check_forwards(fake, network, reterr);
         if (r < 0)
                 return r;
+        assert_true(network->forwards.n_items <= ELEMENTSOF(refused));
+        for (size_t i = 0; i < network->forwards.n_items; i++)
+                refused[i] = fake_refuses(fake, &forwards[i]);
         if (fake->directory)
                 fd = fake_open(fake, "network", O_WRONLY | O_TRUNC | O_CREAT);
         for (size_t i = 0; i < network->guests.n_items; i++)
                 (void) dprintf(fd, "%s %d%s\n", guests[i].vm, (int) guests[i].slot,
                                guests[i].nat ? " nat" : "");
         for (size_t i = 0; i < network->forwards.n_items; i++) {
-                if (fake_refuses(fake, &forwards[i])) {
+                char line[80];
+
+                if (refused[i]) {
                         left_out[done.left_out.n_items++] = (RootLeftOut) {(int64_t) i, reason};
                         continue;
                 }
-                (void) dprintf(fd, "%s %s:%d:%d/%s\n", forwards[i].vm, forwards[i].address,
-                               (int) forwards[i].host_port, (int) forwards[i].guest_port,
-                               forward_protocol_names[forwards[i].protocol]);
+                fake_format(&forwards[i], line, sizeof(line));
+                (void) dprintf(fd, "%s", line);
         }
         return varlink_call_reply(call, &done);
 }
@@ -219,8 +253,6 @@ static inline VarlinkHandler fake_handler(const FakeRoot *fake, const char *verb
                 return fake->directory ? fake_inventory_of_vm : fake_inventory;
         if (strcmp(verb, "NetworkSet") == 0)
                 return fake_network_set;
-        if (strcmp(verb, "Ports") == 0)
-                return fake->directory ? fake_ports : NULL;
         return fake->directory ? fake_verb : NULL;
 }
 

@@ -16,6 +16,21 @@ typedef struct Fixture {
 static Forward web_forward = {.address = 0x7f000001, .host_port = 8080, .guest_port = 80};
 static const VmId web_id = {"aaaaaaaaaa"}, db_id = {"bbbbbbbbbb"};
 
+static unsigned n_held;
+
+static int hold(const Forward *forward, int *ret_fd, Error *reterr) {
+        char address[INET_ADDRSTRLEN];
+        int fd;
+
+        n_held++;
+        forward_format_address(forward, address);
+        fd = fake_bind((int) forward->protocol, address, forward->host_port);
+        if (fd < 0)
+                return error_set(reterr, ERROR_BUSY, EADDRINUSE, "somebody has the port");
+        *ret_fd = fd;
+        return 0;
+}
+
 static int setup(void **state) {
         Fixture *fixture = calloc(1, sizeof(*fixture));
 
@@ -26,7 +41,7 @@ static int setup(void **state) {
         fixture->dir_fd = open(fixture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         fixture->fake = fake_root_start(fixture->socket,
                                         (FakeRoot) {.directory = fixture->directory});
-        assert_int_equal(network_new(fixture->socket, &fixture->network), 0);
+        assert_int_equal(network_new(fixture->socket, hold, &fixture->network), 0);
         *state = fixture;
         return 0;
 }
@@ -232,6 +247,170 @@ static void what_is_forgotten_is_applied_again(void **state) {
         assert_file(fixture, "calls", "NetworkSet\nNetworkSet\n");
 }
 
+/* ---- the ports are held ---- */
+
+/* One of 127.0.0.1 that nobody has. */
+static Forward free_port(ForwardProtocol protocol) {
+        Forward forward = {.protocol = protocol, .address = INADDR_LOOPBACK, .guest_port = 80};
+        _cleanup_close_ int fd = fake_bind((int) protocol, "127.0.0.1", 0);
+        struct sockaddr_in at;
+        socklen_t size = sizeof(at);
+
+        assert_true(fd >= 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *) &at, &size), 0);
+        forward.host_port = ntohs(at.sin_port);
+        return forward;
+}
+
+static NetworkGuest guest_with(const VmId *id, Forward *forward) {
+        return (NetworkGuest) {.id = *id, .slot = 1, .forwards = {.items = forward, .n_items = 1}};
+}
+
+static bool is_taken(const Forward *forward) {
+        int fd = fake_bind((int) forward->protocol, "127.0.0.1", forward->host_port);
+
+        if (fd >= 0)
+                close_fd(fd);
+        return fd < 0;
+}
+
+static bool is_in_force(const Fixture *fixture, const VmId *id, const Forward *forward) {
+        _cleanup_free_ char *text = NULL;
+        char wanted[FORWARD_TEXT_SIZE], line[64];
+
+        forward_format(forward, wanted);
+        (void) snprintf(line, sizeof(line), "%s %s\n", id->text, wanted);
+        assert_int_equal(io_read_file(fixture->dir_fd, "network", 65536, &text, NULL), 0);
+        return strstr(text, line);
+}
+
+static void a_port_is_held_as_long_as_it_is_forwarded(void **state) {
+        Fixture *fixture = *state;
+
+        write_file(fixture, "binds", "");
+        for (int protocol = 0; protocol < _FORWARD_PROTOCOL_MAX; protocol++) {
+                Forward forward = free_port((ForwardProtocol) protocol);
+
+                assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+                assert_true(is_taken(&forward));
+                assert_int_equal(put(fixture, db()), 0);
+                assert_true(is_taken(&forward));
+                assert_int_equal(network_remove(fixture->network, &web_id, NULL, NULL), 0);
+                assert_false(is_taken(&forward));
+        }
+}
+
+static void a_port_that_is_held_is_not_asked_for_again(void **state) {
+        Fixture *fixture = *state;
+        Forward forward = free_port(FORWARD_TCP);
+
+        n_held = 0;
+        assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+        assert_int_equal(put(fixture, db()), 0);
+        assert_int_equal(n_held, 1);
+}
+
+/* The rule is there, and of the daemon before nobody holds its port any more. */
+static void the_next_daemon_holds_it_again(void **state) {
+        Fixture *fixture = *state;
+        Forward forward = free_port(FORWARD_UDP);
+        const NetworkGuest guest = guest_with(&web_id, &forward);
+
+        write_file(fixture, "binds", "");
+        assert_int_equal(put(fixture, guest), 0);
+        network_free(fixture->network);
+        assert_false(is_taken(&forward));
+        assert_int_equal(network_new(fixture->socket, hold, &fixture->network), 0);
+        assert_int_equal(network_fill(fixture->network, &guest), 0);
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_true(is_taken(&forward));
+        assert_true(is_in_force(fixture, &web_id, &forward));
+}
+
+/* To the helper the daemon's own socket is one of a program that came since. */
+static void where_the_rules_were_lost_the_sockets_are_in_nobodys_way(void **state) {
+        Fixture *fixture = *state;
+        Forward forward = free_port(FORWARD_UDP);
+
+        write_file(fixture, "binds", "");
+        assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+        write_file(fixture, "network", "");
+        assert_int_equal(put(fixture, db()), 0);
+        assert_true(is_in_force(fixture, &web_id, &forward));
+        assert_true(is_taken(&forward));
+        write_file(fixture, "network", "");
+        network_forget(fixture->network);
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_true(is_in_force(fixture, &web_id, &forward));
+        assert_true(is_taken(&forward));
+}
+
+static void a_port_may_lead_elsewhere_from_now_on(void **state) {
+        Fixture *fixture = *state;
+        Forward forward = free_port(FORWARD_UDP);
+
+        write_file(fixture, "binds", "");
+        assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+        forward.guest_port = 81;
+        assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+        assert_true(is_taken(&forward));
+        forward.address = INADDR_ANY;
+        assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+        assert_true(is_taken(&forward));
+        assert_int_equal(network_remove(fixture->network, &web_id, NULL, NULL), 0);
+        assert_int_equal(put(fixture, guest_with(&db_id, &forward)), 0);
+        assert_true(is_in_force(fixture, &db_id, &forward));
+        assert_true(is_taken(&forward));
+}
+
+/* The helper sees only who listens. */
+static void a_port_that_a_program_has_is_forwarded_all_the_same(void **state) {
+        Fixture *fixture = *state;
+        Forward forward = free_port(FORWARD_TCP);
+        int fd = fake_bind(FORWARD_TCP, "127.0.0.1", forward.host_port);
+
+        write_file(fixture, "binds", "");
+        assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+        assert_true(is_in_force(fixture, &web_id, &forward));
+        close_fd(fd);
+        assert_false(is_taken(&forward));
+        assert_int_equal(put(fixture, db()), 0);
+        assert_true(is_taken(&forward));
+}
+
+static void what_is_left_out_is_not_held(void **state) {
+        Fixture *fixture = *state;
+        Forward forward = free_port(FORWARD_TCP);
+        char port[8];
+
+        write_file(fixture, "binds", "");
+        assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+        (void) snprintf(port, sizeof(port), "%u", forward.host_port);
+        write_file(fixture, "refuses", port);
+        assert_int_equal(put(fixture, db()), 0);
+        assert_false(is_in_force(fixture, &web_id, &forward));
+        assert_false(is_taken(&forward));
+        write_file(fixture, "refuses", "");
+        assert_int_equal(put(fixture, db()), 0);
+        assert_true(is_taken(&forward));
+}
+
+static void after_a_change_that_fails_it_is_held_again(void **state) {
+        Fixture *fixture = *state;
+        Forward forward = free_port(FORWARD_UDP);
+
+        write_file(fixture, "binds", "");
+        assert_int_equal(put(fixture, guest_with(&web_id, &forward)), 0);
+        write_file(fixture, "fails", "NetworkSet");
+        assert_true(network_remove(fixture->network, &web_id, NULL, NULL) < 0);
+        write_file(fixture, "fails", "");
+        assert_int_equal(network_apply(fixture->network, NULL), 0);
+        assert_true(is_in_force(fixture, &web_id, &forward));
+        assert_true(is_taken(&forward));
+}
+
+/* ---- while the helper works ---- */
+
 static void *put_in_thread(void *userdata) {
         (void) put(userdata, web());
         return NULL;
@@ -285,6 +464,14 @@ int main(void) {
                 TEST(what_is_filled_is_applied_once),
                 TEST(a_fresh_set_is_applied_even_if_it_is_empty),
                 TEST(what_is_forgotten_is_applied_again),
+                TEST(a_port_is_held_as_long_as_it_is_forwarded),
+                TEST(a_port_that_is_held_is_not_asked_for_again),
+                TEST(the_next_daemon_holds_it_again),
+                TEST(where_the_rules_were_lost_the_sockets_are_in_nobodys_way),
+                TEST(a_port_may_lead_elsewhere_from_now_on),
+                TEST(a_port_that_a_program_has_is_forwarded_all_the_same),
+                TEST(what_is_left_out_is_not_held),
+                TEST(after_a_change_that_fails_it_is_held_again),
                 TEST(filling_does_not_wait_for_the_helper),
         };
 

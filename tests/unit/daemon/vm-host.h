@@ -22,7 +22,7 @@
 #define KERNEL_ID "2222222222"
 
 typedef struct VmHost {
-        char directory[64], socket[96], root_socket[96], vsock[96];
+        char directory[64], socket[96], root_socket[96], vsock[96], first_port[96];
         int dir_fd, gate[2];
         size_t n_threads;
         int console[2]; /* socketpair: of a VM whose descriptors systemd kept; -1 */
@@ -63,6 +63,13 @@ static inline int ops_check(Start *start, Error *reterr) {
 }
 
 /* In the loop: as the agent's report would. */
+/* The ports of a test's forwards are any: they may be somebody's. */
+static inline int host_hold_nothing(_unused_ const Forward *forward, int *ret_fd,
+                                    _unused_ Error *reterr) {
+        *ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        return 0;
+}
+
 static inline void raise_readiness(void *userdata) {
         Vm *vm = vms_find_id(vm_host_context.vms, userdata);
 
@@ -156,6 +163,7 @@ static inline void vm_host_main(int listen_fd, void *userdata) {
         ops.wait_ready = ops_wait_ready;
         context->root_socket = host->root_socket;
         context->state_dir = host->directory;
+        context->first_port = host->first_port;
         context->start_ops = &ops;
         (void) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
         if (config_read("/nonexistent", 0, &context->config, NULL) < 0 ||
@@ -164,7 +172,7 @@ static inline void vm_host_main(int listen_fd, void *userdata) {
             pool_new(context->event, 1, 16, &context->short_pool) < 0 ||
             event_bus_new(&context->events) < 0 ||
             operations_new(context->events, &context->operations) < 0 ||
-            network_new(context->root_socket, &context->network) < 0 ||
+            network_new(context->root_socket, host_hold_nothing, &context->network) < 0 ||
             store_open(context->state_dir, &context->store, NULL) < 0 ||
             images_new(context->store, context->state_dir, &context->images, NULL) < 0 ||
             kernels_new(context->store, context->state_dir, &context->kernels, NULL) < 0 ||
@@ -236,6 +244,8 @@ static inline int host_setup(void **state) {
         assert_true(host->dir_fd >= 0);
         (void) snprintf(host->socket, sizeof(host->socket), "%s/sock", host->directory);
         (void) snprintf(host->root_socket, sizeof(host->root_socket), "%s/root", host->directory);
+        (void) snprintf(host->first_port, sizeof(host->first_port), "%s/first_port",
+                        host->directory);
         (void) snprintf(host->vsock, sizeof(host->vsock), "%s/vsock", host->directory);
         assert_int_equal(mkdirat(host->dir_fd, "images", 0700), 0);
         assert_int_equal(mkdirat(host->dir_fd, "kernels", 0700), 0);

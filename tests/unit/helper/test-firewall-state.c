@@ -1,5 +1,4 @@
 /* The tables as a whole: replaced, kept, read back, removed; and what goes with them. */
-#include "helper/firewall-ports.h"
 #include "helper/firewall-state.h"
 #include "tests/unit/helper/lab.h"
 
@@ -442,15 +441,6 @@ static void an_optional_forward_that_cannot_be_is_left_out_and_told(void **state
         assert_refused(lab, 2, 4, -EADDRINUSE, "udp-127.0.0.1-8081", "ss -lntu");
 }
 
-static void the_first_port_is_the_hosts_setting(void **state) {
-        Lab *lab = lab_need(state);
-        unsigned first = 0;
-
-        lab_write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "80\n");
-        assert_int_equal(firewall_read_first_port(&lab->host, &first, NULL), 0);
-        assert_int_equal(first, 80);
-}
-
 /* ---- the inventory ---- */
 
 static void the_inventory_has_tables_guests_forwards_and_routing(void **state) {
@@ -574,7 +564,6 @@ int main(void) {
                 TEST(another_protocols_listener_is_in_nobodys_way),
                 TEST(a_listener_of_ipv6_counts_where_it_takes_ipv4),
                 TEST(an_optional_forward_that_cannot_be_is_left_out_and_told),
-                TEST(the_first_port_is_the_hosts_setting),
                 TEST(a_forward_in_force_is_not_looked_at_again),
                 TEST(the_inventory_has_tables_guests_forwards_and_routing),
                 TEST(without_tables_the_inventory_is_empty),
