@@ -1,5 +1,5 @@
 #pragma once
-/* A socket that has a port of this host: bound, not listening, and deaf. */
+/* A socket that has a port of this host: bound, and not listening. */
 #include "common/error.h"
 #include "common/forward.h"
 

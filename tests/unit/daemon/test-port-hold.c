@@ -7,7 +7,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -86,38 +85,6 @@ static void one_of_tcp_is_none_that_listens(_unused_ void **state) {
         assert_null(strstr(table, entry));
 }
 
-static void what_is_sent_to_it_is_dropped(_unused_ void **state) {
-        Forward port = free_port(FORWARD_UDP);
-        _cleanup_close_ int fd = hold(&port), sender = socket(AF_INET, type_of(&port), 0);
-        const struct sockaddr_in to = at(&port);
-        char byte;
-
-        assert_int_equal(sendto(sender, "x", 1, 0, (const struct sockaddr *) &to, sizeof(to)), 1);
-        assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
-        assert_int_equal(errno, EAGAIN);
-}
-
-/* Whoever gets at bangerd's descriptors hears nothing by them. */
-static void nobody_can_make_it_hear(_unused_ void **state) {
-        struct sock_filter all[] = {BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)};
-        const struct sock_fprog filter = {.len = 1, .filter = all};
-
-        for (int protocol = 0; protocol < _FORWARD_PROTOCOL_MAX; protocol++) {
-                Forward port = free_port((ForwardProtocol) protocol);
-                _cleanup_close_ int fd = hold(&port);
-                const int zero = 0;
-
-                assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &zero, sizeof(zero)),
-                                 -1);
-                assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-                                            sizeof(filter)),
-                                 -1);
-                assert_int_equal(errno, EPERM);
-                assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &zero, sizeof(zero)),
-                                 -1);
-        }
-}
-
 static void a_port_that_a_program_has_is_refused(_unused_ void **state) {
         _cleanup_error_ Error error = ERROR_INIT;
         Forward port = free_port(FORWARD_TCP);
@@ -143,8 +110,6 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nobody_can_bind_what_is_held),
                 cmocka_unit_test(one_of_tcp_is_none_that_listens),
-                cmocka_unit_test(what_is_sent_to_it_is_dropped),
-                cmocka_unit_test(nobody_can_make_it_hear),
                 cmocka_unit_test(a_port_that_a_program_has_is_refused),
                 cmocka_unit_test(an_address_that_is_not_this_hosts_is_refused),
         };
