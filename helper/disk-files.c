@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -213,11 +212,9 @@ static int lock_names(const Host *host, int *ret_fd, Error *reterr) {
                                   host_open_below(host->state_fd, "jails", O_RDONLY | O_DIRECTORY);
         if (fd < 0)
                 return error_set_errno(reterr, -fd, "cannot open the directory of jails");
-        do
-                r = flock(fd, LOCK_EX);
-        while (r < 0 && errno == EINTR);
+        r = host_lock_fd(fd, "the directory of jails", reterr);
         if (r < 0)
-                return error_set_errno(reterr, errno, "cannot lock the directory of jails");
+                return r;
         /* Of one that was cut short. */
         if (unlinkat(fd, BIND_NAME, 0) < 0 && errno != ENOENT)
                 return error_set_errno(reterr, errno, "cannot remove an earlier name");

@@ -249,15 +249,16 @@ static void write_redirection(FILE *out, const FirewallPlan *plan) {
               out);
 }
 
-/* For the sake of the host's table of connections. Before anything else is done about a packet, and
- * only of guests: nothing else comes from the bridge. Replacing the table begins the count anew. */
+/* For the sake of the host's table of connections, before anything else is done about a packet. Only a
+ * connection's first one counts: a flow without an answer is new for ever, and each look goes through
+ * all that were counted. Replacing the table begins the count anew. */
 static void write_share(FILE *out, const FirewallPlan *plan) {
         open_set(out, "set", "connections", "ipv4_addr\n\t\tsize 1024\n\t\tflags dynamic");
         close_set(out, 0);
         fprintf(out,
                 "\tchain share {\n"
                 "\t\ttype filter hook prerouting priority -160; policy accept;\n"
-                "\t\tiifname \"%s\" ct state new ip saddr @guests"
+                "\t\tiifname \"%s\" ct state new ct status & confirmed == 0 ip saddr @guests"
                 " add @connections { ip saddr ct count over %d } counter name refused drop\n"
                 "\t}\n",
                 plan->bridge, CONNECTIONS_MAX);

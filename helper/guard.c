@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include "common/strings.h"
 #include "helper/bus.h"
 #include "helper/firewall-probe.h"
 #include "helper/firewall.h"
@@ -39,14 +40,17 @@ bool guard_is_needed(void) {
         FirewallState state = {};
 
         if (firewall_probe(&state) < 0)
-                return false;
+                return true;
         for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++)
                 if (!state.tables[i].ours)
                         return true;
         return false;
 }
 
+/* Mode "fail": a stop that is under way goes on. Where systemd refuses, bangerd does not run, or not for
+ * long, and sets the network at its next start. */
 static int reload_daemon(const Host *host, Error *reterr) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *call = NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
@@ -56,30 +60,43 @@ static int reload_daemon(const Host *host, Error *reterr) {
                 r = bus_manager_call(bus, "ReloadUnit", &call, reterr);
         if (r < 0)
                 return r;
-        r = sd_bus_message_append(call, "ss", "bangerd.service", "replace");
-        if (r < 0)
-                return error_set_errno(reterr, -r, "cannot make a call");
-        return bus_call(bus, call, NULL, reterr);
+        r = sd_bus_message_append(call, "ss", "bangerd.service", "fail");
+        if (r >= 0)
+                r = sd_bus_call(bus, call, 0, &error, NULL);
+        if (r >= 0 || (error.name && string_after_prefix(error.name, BUS_SYSTEMD ".")))
+                return 0;
+        return error_set_errno(reterr, -r, "systemd does not answer");
 }
 
-int guard_restore(const SessionConfig *config, Error *reterr) {
-        _cleanup_session_ Session session = SESSION_INIT;
-        _cleanup_host_ Host host = HOST_INIT;
+static int mend(const SessionConfig *config, Session *session, Host *ret_host, Error *reterr) {
         _cleanup_close_ int lock = -1;
         int r;
 
-        session.config = config;
-        r = session_host(&session, &host, reterr);
+        session->config = config;
+        r = session_host(session, ret_host, reterr);
         if (r >= 0)
-                r = network_lock(&host, &lock, reterr);
+                r = network_lock(ret_host, &lock, reterr);
         if (r >= 0)
-                r = firewall_mend(&host, &session.settings, reterr);
-        if (r <= 0)
+                r = firewall_mend(ret_host, &session->settings, reterr);
+        if (r > 0)
+                log_write(LOG_WARNING, NULL,
+                          "another program has removed the tables of the guests' network; they are "
+                          "there again, and let nothing through until bangerd has set it");
+        return r;
+}
+
+int guard_restore(const SessionConfig *config, bool reload, bool *ret_reload, Error *reterr) {
+        _cleanup_session_ Session session = SESSION_INIT;
+        _cleanup_host_ Host host = HOST_INIT;
+        int r;
+
+        *ret_reload = reload;
+        r = mend(config, &session, &host, reterr);
+        if (r < 0)
                 return r;
-        log_write(LOG_WARNING, NULL,
-                  "another program has removed the tables of the guests' network; they are there "
-                  "again, and let nothing through until bangerd has set it");
-        lock = close_fd(lock);
+        *ret_reload = reload || r > 0;
+        if (!*ret_reload)
+                return 0;
         r = reload_daemon(&host, reterr);
         r = error_prepend(reterr, r, "cannot have the network of the guests set anew");
         return error_set_hint(reterr, r, "run: systemctl reload bangerd");

@@ -1,6 +1,6 @@
 #pragma once
-/* Guests stay held when another program drops their tables, as `nft flush ruleset` and a restart of
- * nftables.service do. */
+/* Guests are held again when another program has dropped their tables, as `nft flush ruleset` and a
+ * restart of nftables.service do. */
 #include <stdbool.h>
 
 #include "helper/session.h"
@@ -9,8 +9,9 @@
 int guard_open(int *ret_fd);
 /* Takes what is to be read. */
 void guard_drain(int fd);
-/* Is one of the tables not there? In one look at the kernel. False as well where it cannot be told. */
+/* Is one of the tables not there, in one look at the kernel? Or it cannot be told. */
 bool guard_is_needed(void);
 /* With guests' taps there: makes the missing tables, which let nothing through, and has bangerd set
- * the network anew, which lets through what is to be. Nothing is done without taps. */
-int guard_restore(const SessionConfig *config, Error *reterr);
+ * the network anew, which lets through what is to be. Nothing is done without taps. reload: an earlier
+ * call could not have that done. *ret_reload, also on failure: it is to be done or has been. */
+int guard_restore(const SessionConfig *config, bool reload, bool *ret_reload, Error *reterr);

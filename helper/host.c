@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdint.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -82,4 +83,30 @@ int host_open_below(int dir_fd, const char *path, int flags) {
         if (fd < 0)
                 return errno == EAGAIN ? -EBUSY : -errno;
         return (int) fd;
+}
+
+int host_lock_fd(int fd, const char *what, Error *reterr) {
+        int r;
+
+        do
+                r = flock(fd, LOCK_EX);
+        while (r < 0 && errno == EINTR);
+        return r < 0 ? error_set_errno(reterr, errno, "cannot lock %s", what) : 0;
+}
+
+int host_lock(const Host *host, const char *name, int *ret_fd, Error *reterr) {
+        _cleanup_close_ int jails_fd = -1, fd = -1;
+        int r;
+
+        jails_fd = host->state_fd < 0 ? -ENOENT :
+                                        host_open_below(host->state_fd, "jails", O_PATH | O_DIRECTORY);
+        if (jails_fd < 0)
+                return error_set_errno(reterr, -jails_fd, "cannot open the directory of jails");
+        fd = openat(jails_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return error_set_errno(reterr, errno, "cannot open the lock %s", name);
+        r = host_lock_fd(fd, name, reterr);
+        if (r >= 0)
+                *ret_fd = steal_fd(&fd);
+        return r;
 }

@@ -28,5 +28,11 @@ typedef struct Host {
 int host_open(const HostPaths *paths, Host *ret, Error *reterr);
 void host_close(Host *host);
 
+/* A lock that this process has until *ret_fd is closed, by a file of that name in the directory of jails:
+ * nobody but root can open that, so nobody else can hold it. Waits. */
+int host_lock(const Host *host, const char *name, int *ret_fd, Error *reterr);
+/* Likewise, of what is open, a directory that nobody but root can open. what: for the error. */
+int host_lock_fd(int fd, const char *what, Error *reterr);
+
 /* Opens something below dir_fd without following a link or leaving it (openat2). */
 int host_open_below(int dir_fd, const char *path, int flags);

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -203,17 +202,6 @@ static bool belongs_to(int jails_fd, const char *vm, const char *inside, uid_t u
         return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == uid;
 }
 
-/* One is made at a time: two that have one slot would each not see the other. Nobody but root can open
- * the directory, nor so hold its lock. */
-static int lock_jails(int parent_fd, Error *reterr) {
-        int r;
-
-        do
-                r = flock(parent_fd, LOCK_EX);
-        while (r < 0 && errno == EINTR);
-        return r < 0 ? error_set_errno(reterr, errno, "cannot lock the jails") : 0;
-}
-
 /* A slot is one VM's: the VMM of another could enter the jail. Of a jail the nodes are the VM's,
  * and all of it once the jailer has run. */
 static int refuse_taken(int parent_fd, const JailPlan *plan, Error *reterr) {
@@ -247,7 +235,8 @@ int jail_make(const Host *host, const JailPlan *plan, int *ret_listener, Error *
         if (jails_fd < 0)
                 return error_set_errno(reterr, -jails_fd, "cannot open the jails' directory");
         parent_fd = make_directory(jails_fd, "firecracker", reterr);
-        r = parent_fd < 0 ? parent_fd : lock_jails(parent_fd, reterr);
+        /* One is made at a time: two that have one slot would each not see the other. */
+        r = parent_fd < 0 ? parent_fd : host_lock_fd(parent_fd, "the jails", reterr);
         if (r >= 0)
                 r = refuse_taken(parent_fd, plan, reterr);
         if (r < 0)

@@ -36,9 +36,9 @@ int main(int argc, char **argv) {
                 .guards = true,
                 .sessions_max = 64,
                 .sessions_reserved = 8,
-                /* A call about each VM that there can be. With a descriptor for each of these and of
-                 * the sessions it stays far below 1024, the soft limit. */
-                .waiting_max = 256,
+                /* While sessions last 10 s, where nothing is asked on them, 56 of the owner's at once
+                 * have the last of these served before bangerd's 30 s for a call have passed. */
+                .waiting_max = 150,
         };
         _cleanup_(manager_cleanup) Manager *manager = NULL;
         _cleanup_error_ Error error = ERROR_INIT;

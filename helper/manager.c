@@ -13,8 +13,9 @@
 
 #define CLOSED_LOG_USEC (60 * USEC_PER_SEC)
 
-/* One look for all changes of a moment, such as those of one transaction. */
-#define GUARD_PAUSE_USEC (100 * USEC_PER_MSEC)
+#define GUARD_PAUSE_USEC (100 * USEC_PER_MSEC) /* from one look at the tables to the next */
+#define GUARD_RETRY_USEC (2 * USEC_PER_SEC)    /* after a failure, then twice as long each time */
+#define GUARD_RETRY_MAX_USEC (64 * USEC_PER_SEC)
 
 struct Manager {
         const ManagerConfig *config;
@@ -25,18 +26,20 @@ struct Manager {
         Waiting waiting;             /* not root's; somebody only while others have all they may */
         uint64_t n_accepted, n_accepted_at_check;
         uint64_t closed_log_usec; /* from when on to log again that connections are closed */
-        bool guard_again; /* there was a change while guard_check runs */
+        bool guard_again;          /* there was a change while guard_check runs */
+        bool guard_owes_reload;    /* of bangerd: guard.h */
+        uint64_t guard_retry_usec; /* 0: the last one has not failed */
         bool stopping;
 };
 
-typedef int (*ChildMain)(const ManagerConfig *config, int fd);
+typedef int (*ChildMain)(const ManagerConfig *config, int argument);
 
 static int session_main(const ManagerConfig *config, int fd) {
         return session_serve(&config->session, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* Success: no VM has anything left here. */
-static int idle_check_main(const ManagerConfig *config, _unused_ int fd) {
+static int idle_check_main(const ManagerConfig *config, _unused_ int argument) {
         _cleanup_host_ Host host = HOST_INIT;
         _cleanup_error_ Error error = ERROR_INIT;
         Inventory inventory = {};
@@ -56,18 +59,22 @@ static int idle_check_main(const ManagerConfig *config, _unused_ int fd) {
         return has_vm ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int guard_main(const ManagerConfig *config, _unused_ int fd) {
-        _cleanup_error_ Error error = ERROR_INIT;
-        int r = guard_restore(&config->session, &error);
+#define EXIT_OWES_RELOAD 2
 
-        if (r < 0)
-                log_error(LOG_ERR, NULL, &error, "cannot hold the guests");
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+static int guard_main(const ManagerConfig *config, int reload) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        bool owes_reload;
+        int r = guard_restore(&config->session, reload, &owes_reload, &error);
+
+        if (r >= 0)
+                return EXIT_SUCCESS;
+        log_error(LOG_ERR, NULL, &error, "the guests' network is not as it should be");
+        return owes_reload ? EXIT_OWES_RELOAD : EXIT_FAILURE;
 }
 
 /* Forks and watches. The child keeps SIGTERM blocked: a stop of the helper lets a step that has
  * begun come to its end. It never touches the loop, which libsystemd ties to the parent's pid. */
-static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
+static int manager_spawn(Manager *manager, ChildMain child_main, int argument,
                          sd_event_child_handler_t handler, sd_event_source **ret) {
         sd_event_source *source = NULL;
         pid_t pid;
@@ -79,7 +86,7 @@ static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
         if (pid == 0) {
                 (void) close(manager->config->listen_fd);
                 waiting_clear(&manager->waiting);
-                _exit(child_main(manager->config, fd));
+                _exit(child_main(manager->config, argument));
         }
         r = sd_event_add_child(manager->event, &source, pid, WEXITED, handler, manager);
         /* Not oneshot: while a debugger holds it, the first sign of its end comes too early to reap it.
@@ -127,19 +134,20 @@ static int manager_rearm(Manager *manager) {
 static int on_root_exit(sd_event_source *source, const siginfo_t *info, void *userdata);
 static int on_other_exit(sd_event_source *source, const siginfo_t *info, void *userdata);
 
-/* Takes the connection. */
-static void manager_serve(Manager *manager, int fd_taken, bool root) {
+/* Takes the connection, which is lost where no process can be made for it: -errno. */
+static int manager_serve(Manager *manager, int fd_taken, bool root) {
         _cleanup_close_ int fd = fd_taken;
         int r;
 
         r = manager_spawn(manager, session_main, fd, root ? on_root_exit : on_other_exit, NULL);
         if (r < 0) {
                 log_write(LOG_ERR, NULL, "cannot serve a connection: %s", strerror(-r));
-                return;
+                return r;
         }
         manager->n_sessions++;
         if (!root)
                 manager->n_others++;
+        return 0;
 }
 
 static bool manager_has_room(const Manager *manager) {
@@ -149,13 +157,14 @@ static bool manager_has_room(const Manager *manager) {
                manager->n_others < config->sessions_max - config->sessions_reserved;
 }
 
+/* Until one fails: what keeps a process from being made may have passed when the next session ends. With
+ * none left nobody would look again. */
 static void manager_serve_waiting(Manager *manager) {
         while (manager_has_room(manager)) {
                 int fd = waiting_take(&manager->waiting);
 
-                if (fd < 0)
+                if (fd < 0 || (manager_serve(manager, fd, false) < 0 && manager->n_sessions > 0))
                         return;
-                manager_serve(manager, fd, false);
         }
 }
 
@@ -207,41 +216,68 @@ static int on_idle(_unused_ sd_event_source *source, _unused_ uint64_t usec, voi
                              &manager->idle_check);
 }
 
-static int guard_later(Manager *manager) {
-        int r = sd_event_source_set_time_relative(manager->guard_timer, GUARD_PAUSE_USEC);
+static int guard_later(Manager *manager, uint64_t usec) {
+        int r = sd_event_source_set_time_relative(manager->guard_timer, usec);
 
         return r < 0 ? r : sd_event_source_set_enabled(manager->guard_timer, SD_EVENT_ONESHOT);
 }
 
-static int on_guard_exit(_unused_ sd_event_source *source, _unused_ const siginfo_t *info,
-                         void *userdata) {
+static int guard_retry(Manager *manager) {
+        uint64_t usec = manager->guard_retry_usec * 2;
+
+        usec = usec > GUARD_RETRY_MAX_USEC ? GUARD_RETRY_MAX_USEC : usec;
+        manager->guard_retry_usec = usec == 0 ? GUARD_RETRY_USEC : usec;
+        return guard_later(manager, manager->guard_retry_usec);
+}
+
+static int guard_look(Manager *manager);
+
+static int on_guard_exit(_unused_ sd_event_source *source, const siginfo_t *info, void *userdata) {
         Manager *manager = userdata;
+        bool failed = info->si_code != CLD_EXITED || info->si_status != EXIT_SUCCESS;
 
         manager->guard_check = sd_event_source_unref(manager->guard_check);
-        return manager->guard_again ? guard_later(manager) : 0;
+        manager->guard_owes_reload = info->si_code == CLD_EXITED ?
+                                             info->si_status == EXIT_OWES_RELOAD :
+                                             manager->guard_owes_reload;
+        if (failed)
+                return guard_retry(manager);
+        manager->guard_retry_usec = 0;
+        return manager->guard_again ? guard_look(manager) : 0;
+}
+
+/* At once, for until then guests are not held. What changes meanwhile waits: all changes of a moment,
+ * such as those of one transaction, are one. */
+static int guard_look(Manager *manager) {
+        int r = sd_event_source_set_enabled(manager->guard_watch, SD_EVENT_OFF);
+
+        if (r >= 0)
+                r = guard_later(manager, GUARD_PAUSE_USEC);
+        if (r < 0)
+                return r;
+        guard_drain(sd_event_source_get_io_fd(manager->guard_watch));
+        manager->guard_again = manager->guard_check != NULL;
+        if (manager->guard_again || (manager->guard_retry_usec == 0 && !guard_is_needed()))
+                return 0;
+        r = manager_spawn(manager, guard_main, manager->guard_owes_reload, on_guard_exit,
+                          &manager->guard_check);
+        if (r >= 0)
+                return 0;
+        log_write(LOG_ERR, NULL, "cannot look after the guests' network: %s", strerror(-r));
+        return guard_retry(manager);
 }
 
 static int on_guard_timer(_unused_ sd_event_source *source, _unused_ uint64_t usec,
                           void *userdata) {
         Manager *manager = userdata;
-        int r = 0;
+        int r = sd_event_source_set_enabled(manager->guard_watch, SD_EVENT_ON);
 
-        guard_drain(sd_event_source_get_io_fd(manager->guard_watch));
-        manager->guard_again = manager->guard_check != NULL;
-        if (!manager->guard_again && guard_is_needed())
-                r = manager_spawn(manager, guard_main, -1, on_guard_exit, &manager->guard_check);
-        if (r < 0)
-                log_write(LOG_ERR, NULL, "cannot look after the guests' network: %s",
-                          strerror(-r));
-        return sd_event_source_set_enabled(manager->guard_watch, SD_EVENT_ON);
+        return r < 0 || manager->guard_retry_usec == 0 ? r : guard_look(manager);
 }
 
-/* Until the look nothing more is heard of: a change after it is. */
-static int on_tables_changed(sd_event_source *source, _unused_ int fd, _unused_ uint32_t revents,
-                             void *userdata) {
-        int r = guard_later(userdata);
-
-        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_OFF);
+static int on_tables_changed(_unused_ sd_event_source *source, _unused_ int fd,
+                             _unused_ uint32_t revents, void *userdata) {
+        return guard_look(userdata);
 }
 
 /* One line tells of all of them: whoever connects so often is not to fill the journal. */
@@ -261,7 +297,7 @@ static void manager_admit(Manager *manager, int fd_taken, const Peer *peer) {
         _cleanup_close_ int fd = fd_taken;
 
         if (peer->uid == 0 || manager_has_room(manager))
-                manager_serve(manager, steal_fd(&fd), peer->uid == 0);
+                (void) manager_serve(manager, steal_fd(&fd), peer->uid == 0);
         else if (waiting_add(&manager->waiting, fd))
                 (void) steal_fd(&fd);
         else
@@ -321,8 +357,9 @@ static int manager_add_guard(Manager *manager) {
         if (r < 0)
                 return r;
         (void) steal_fd(&fd);
-        return sd_event_add_time_relative(manager->event, &manager->guard_timer, CLOCK_MONOTONIC, 0,
-                                          0, on_guard_timer, manager);
+        r = sd_event_add_time_relative(manager->event, &manager->guard_timer, CLOCK_MONOTONIC, 0, 0,
+                                       on_guard_timer, manager);
+        return r < 0 ? r : guard_look(manager);
 }
 
 static int manager_add_sources(Manager *manager) {

@@ -2,30 +2,14 @@
 #include "helper/network.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/file.h>
 
 #include "common/api-root.h"
 #include "helper/firewall.h"
 #include "helper/session.h"
 #include "helper/units.h"
 
-/* The jails' directory is one that nobody but root can open, so nobody else can hold its lock. */
 int network_lock(const Host *host, int *ret_fd, Error *reterr) {
-        _cleanup_close_ int fd = -1;
-        int r;
-
-        fd = host->state_fd < 0 ? -ENOENT :
-                                  host_open_below(host->state_fd, "jails", O_RDONLY | O_DIRECTORY);
-        if (fd < 0)
-                return error_set_errno(reterr, -fd, "cannot open the directory of jails");
-        do
-                r = flock(fd, LOCK_EX);
-        while (r < 0 && errno == EINTR);
-        if (r < 0)
-                return error_set_errno(reterr, errno, "cannot lock the network");
-        *ret_fd = steal_fd(&fd);
-        return 0;
+        return host_lock(host, ".network", ret_fd, reterr);
 }
 
 /* The host as configured, locked. */

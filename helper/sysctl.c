@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/io.h"
+#include "common/log.h"
 #include "common/strings.h"
 #include "helper/directory.h"
 
@@ -145,24 +146,28 @@ int sysctl_read_routing(const Host *host, Routing *ret, Error *reterr) {
         return r;
 }
 
-static int restore_link(const Host *host, const char *name, Error *reterr) {
-        char path[LINK_PATH_MAX];
-        int r;
+/* Another's setting that cannot be put back is no reason to keep guests' rules as they are. */
+static void restore_switch(const Host *host, const char *path, bool on) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r = set_switch(host, path, on);
 
-        link_path(name, path);
-        r = set_switch(host, path, true);
-        return r < 0 && r != -ENOENT ? failed(r, "set", path, reterr) : 0;
+        if (r < 0 && r != -ENOENT) {
+                (void) failed(r, "set", path, &error);
+                log_error(LOG_WARNING, NULL, &error, "not as it was before");
+        }
 }
 
 int sysctl_restore_routing(const Host *host, const Routing *routing, Error *reterr) {
+        char path[LINK_PATH_MAX];
         int r = sysctl_set_forwarding(host, false, reterr);
 
-        if (r >= 0 && routing->refuses_redirects) {
-                r = set_switch(host, ACCEPT_REDIRECTS, false);
-                if (r < 0)
-                        return failed(r, "set", ACCEPT_REDIRECTS, reterr);
+        if (r < 0)
+                return r;
+        if (routing->refuses_redirects)
+                restore_switch(host, ACCEPT_REDIRECTS, false);
+        for (size_t i = 0; i < routing->n_links; i++) {
+                link_path(routing->links[i], path);
+                restore_switch(host, path, true);
         }
-        for (size_t i = 0; r >= 0 && i < routing->n_links; i++)
-                r = restore_link(host, routing->links[i], reterr);
-        return r;
+        return 0;
 }

@@ -22,7 +22,7 @@ int sysctl_get_forwarding(const Host *host, bool *ret, Error *reterr);
 int sysctl_set_forwarding(const Host *host, bool on, Error *reterr);
 /* What is there beside net.ipv4.ip_forward. The caller clears. */
 int sysctl_read_routing(const Host *host, Routing *ret, Error *reterr);
-/* Of net.ipv4.ip_forward's 0 and of the rest; a link that has gone is no error. */
+/* Of net.ipv4.ip_forward's 0 and of the rest, whose failures are logged only. */
 int sysctl_restore_routing(const Host *host, const Routing *routing, Error *reterr);
 /* May loopback addresses come and go by the bridge? ERROR_UNAVAILABLE without one, unless it is not
  * to be. */

@@ -64,7 +64,7 @@ def devices():
 def jails():
     for directory, _, names in os.walk(f"{STATE}/jails"):
         for path in [directory] + [os.path.join(directory, name) for name in names]:
-            if path.endswith("/.lock"):
+            if path.endswith(("/.lock", "/.network")):
                 continue
             st = os.lstat(path)
             yield f"jail {path} {stat.filemode(st.st_mode)} {st.st_uid}:{st.st_gid}"

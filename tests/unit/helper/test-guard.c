@@ -9,6 +9,9 @@
 #include "tests/unit/helper/fake-systemd.h"
 #include "tests/unit/helper/lab.h"
 
+#define QUIET_MS 300  /* more than it lets pass between two looks */
+#define RETRY_MS 3000 /* more than it lets pass after a failure */
+
 static void it_is_needed_while_one_of_the_tables_is_missing(void **state) {
         Lab *lab = lab_need(state);
 
@@ -63,7 +66,7 @@ static void without_a_tap_no_table_is_made(void **state) {
 
 typedef struct Guarding {
         ManagerConfig config;
-        char bus[160];
+        char bus[160], conf[160];
         struct sockaddr_un address;
         int bus_fd;
         pid_t pid;
@@ -94,9 +97,13 @@ static void start(Lab *lab, Guarding *guarding) {
                         guarding->address.sun_path);
         fixture_mkdir(lab->fixture, "state/jails");
         lab->paths.bus = guarding->bus;
+        fixture_path(lab->fixture, "banger.conf", guarding->conf, sizeof(guarding->conf));
         guarding->config = (ManagerConfig) {
                 .listen_fd = unix_listen(lab->fixture, "sock", &socket_address),
-                .session = {.paths = &lab->paths, .sources = sources, .n_sources = 1},
+                .session = {.paths = &lab->paths,
+                            .sources = sources,
+                            .n_sources = 1,
+                            .banger_conf = guarding->conf},
                 .idle_timeout_usec = 60 * USEC_PER_SEC,
                 .guards = true,
                 .sessions_max = 2,
@@ -131,9 +138,10 @@ static void stop(Guarding *guarding) {
         close_fd(guarding->bus_fd);
 }
 
-/* systemd is asked to reload bangerd, and nothing else. */
-static void assert_reloads(const Guarding *guarding) {
-        static const Step steps[] = {{.call = "ReloadUnit", .unit = "bangerd.service"}};
+/* systemd is asked to reload bangerd, and nothing else. error: its answer's; NULL: it does. */
+static void assert_asks_systemd(const Guarding *guarding, const char *error) {
+        const Step steps[] = {
+                {.call = "ReloadUnit", .unit = "bangerd.service", .error = error}};
         const Script script = {.steps = steps, .n_steps = ELEMENTSOF(steps)};
         struct pollfd poller = {.fd = guarding->bus_fd, .events = POLLIN};
         int status, fd;
@@ -151,6 +159,10 @@ static void assert_reloads(const Guarding *guarding) {
         assert_int_equal(status, 0);
 }
 
+static void assert_reloads(const Guarding *guarding) {
+        assert_asks_systemd(guarding, NULL);
+}
+
 static void the_helper_mends_what_another_program_drops_and_has_it_set_anew(void **state) {
         Lab *lab = lab_need(state);
         Guarding guarding = {};
@@ -166,6 +178,50 @@ static void the_helper_mends_what_another_program_drops_and_has_it_set_anew(void
         stop(&guarding);
 }
 
+/* The configuration cannot be read, so nothing can be mended; and then it can. */
+static void what_fails_is_tried_again(void **state) {
+        struct pollfd poller = {.events = POLLIN};
+        Lab *lab = lab_need(state);
+        Guarding guarding = {};
+
+        fixture_write(lab->fixture, "banger.conf", "[network\n");
+        start(lab, &guarding);
+        poller.fd = guarding.bus_fd;
+        lab_run("nft flush ruleset");
+        assert_int_equal(poll(&poller, 1, QUIET_MS), 0);
+        assert_true(guard_is_needed());
+        fixture_write(lab->fixture, "banger.conf", "");
+        assert_reloads(&guarding);
+        assert_false(guard_is_needed());
+        stop(&guarding);
+}
+
+/* The tables are there by then. */
+static void a_reload_that_systemd_did_not_hear_of_is_asked_for_again(void **state) {
+        struct pollfd poller = {.events = POLLIN};
+        Lab *lab = lab_need(state);
+        Guarding guarding = {};
+
+        start(lab, &guarding);
+        poller.fd = guarding.bus_fd;
+        assert_int_equal(poll(&poller, 1, LAB_WAIT_MS), 1);
+        close_fd(accept4(guarding.bus_fd, NULL, NULL, SOCK_CLOEXEC));
+        assert_reloads(&guarding);
+        stop(&guarding);
+}
+
+/* It does not run, or not for long. */
+static void a_reload_that_systemd_refuses_is_not(void **state) {
+        Lab *lab = lab_need(state);
+        Guarding guarding = {};
+
+        start(lab, &guarding);
+        assert_asks_systemd(&guarding, "org.freedesktop.systemd1.JobTypeNotApplicable");
+        assert_int_equal(poll(&(struct pollfd) {.fd = guarding.bus_fd, .events = POLLIN}, 1, RETRY_MS),
+                         0);
+        stop(&guarding);
+}
+
 static void it_looks_at_its_start_too(void **state) {
         Lab *lab = lab_need(state);
         Guarding guarding = {};
@@ -177,16 +233,18 @@ static void it_looks_at_its_start_too(void **state) {
 }
 
 static void what_banger_itself_changes_is_none_of_its_business(void **state) {
+        struct pollfd poller = {.events = POLLIN};
         Lab *lab = lab_need(state);
         Guarding guarding = {};
 
         lab_set(lab, 2, 1);
         start(lab, &guarding);
+        poller.fd = guarding.bus_fd;
         for (size_t i = 0; i < 4; i++)
                 lab_set(lab, 2, i);
         lab_run("ip link delete bgr-" FIRST "; ip link delete bgr-" SECOND);
         lab_set(lab, 0, 0);
-        /* The first that it does anything about comes last. */
+        assert_int_equal(poll(&poller, 1, QUIET_MS), 0);
         lab_guest(lab, FIRST, lab->first_ns, FIRST_MAC, FIRST_ADDRESS);
         lab_run("nft add table ip other");
         assert_reloads(&guarding);
@@ -203,6 +261,9 @@ int main(void) {
                 TEST(guests_are_cut_off_from_the_loopback_addresses_too),
                 TEST(without_a_tap_no_table_is_made),
                 TEST(the_helper_mends_what_another_program_drops_and_has_it_set_anew),
+                TEST(what_fails_is_tried_again),
+                TEST(a_reload_that_systemd_did_not_hear_of_is_asked_for_again),
+                TEST(a_reload_that_systemd_refuses_is_not),
                 TEST(it_looks_at_its_start_too),
                 TEST(what_banger_itself_changes_is_none_of_its_business),
         };
