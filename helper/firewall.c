@@ -290,7 +290,7 @@ int firewall_set(const Host *host, const Config *settings, const RootNetwork *ne
         return error_prepend(reterr, r, "cannot set the network of the guests");
 }
 
-int firewall_ensure(const Config *settings, Error *reterr) {
+static int ensure(const Config *settings, const Routing *routing, Error *reterr) {
         const RootNetwork nobody = {};
         _cleanup_nftables_ Nftables *nftables = NULL;
         _cleanup_plan_ FirewallPlan plan = {};
@@ -308,13 +308,18 @@ int firewall_ensure(const Config *settings, Error *reterr) {
         if (r >= 0)
                 r = nftables_open(&nftables, reterr);
         if (r >= 0)
-                r = write_tables(nftables, &plan, &state, NULL, missing_tables, reterr);
+                r = write_tables(nftables, &plan, &state, routing, missing_tables, reterr);
         return error_prepend(reterr, r, "cannot set the tables of the guests' network up");
 }
 
-int firewall_mend(const Host *host, const Config *settings, Error *reterr) {
+int firewall_ensure(const Config *settings, Error *reterr) {
+        return ensure(settings, NULL, reterr);
+}
+
+int firewall_mend(const Host *host, const Config *settings, const Routing *routing, Error *reterr) {
         _cleanup_state_ FirewallState state = {};
         size_t n_taps = 0;
+        bool on = false;
         int r;
 
         r = read_tables(&state, reterr);
@@ -325,7 +330,9 @@ int firewall_mend(const Host *host, const Config *settings, Error *reterr) {
                 return r;
         r = sysctl_set_route_localnet(host, settings->bridge, false, reterr);
         if (r >= 0)
-                r = firewall_ensure(settings, reterr);
+                r = sysctl_get_forwarding(host, &on, reterr);
+        if (r >= 0)
+                r = ensure(settings, on ? routing : NULL, reterr);
         return r < 0 ? r : 1;
 }
 

@@ -36,11 +36,17 @@ void guard_drain(int fd) {
                 ;
 }
 
-bool guard_is_needed(void) {
+bool guard_is_needed(Guard *guard) {
+        const FirewallTable *ip;
         FirewallState state = {};
 
         if (firewall_probe(&state) < 0)
                 return true;
+        ip = &state.tables[FIREWALL_IP];
+        if (ip->ours) {
+                guard->routing_was_off = ip->routing_was_off;
+                guard->routing.refuses_redirects = ip->routing.refuses_redirects;
+        }
         for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++)
                 if (!state.tables[i].ours)
                         return true;
@@ -68,16 +74,15 @@ static int reload_daemon(const Host *host, Error *reterr) {
         return error_set_errno(reterr, -r, "systemd does not answer");
 }
 
-static int mend(const SessionConfig *config, Session *session, Host *ret_host, Error *reterr) {
+static int mend(Session *session, const Guard *guard, Host *ret_host, Error *reterr) {
         _cleanup_close_ int lock = -1;
-        int r;
+        int r = session_host(session, ret_host, reterr);
 
-        session->config = config;
-        r = session_host(session, ret_host, reterr);
         if (r >= 0)
                 r = network_lock(ret_host, &lock, reterr);
         if (r >= 0)
-                r = firewall_mend(ret_host, &session->settings, reterr);
+                r = firewall_mend(ret_host, &session->settings,
+                                  guard->routing_was_off ? &guard->routing : NULL, reterr);
         if (r > 0)
                 log_write(LOG_WARNING, NULL,
                           "another program has removed the tables of the guests' network; they are "
@@ -85,19 +90,20 @@ static int mend(const SessionConfig *config, Session *session, Host *ret_host, E
         return r;
 }
 
-int guard_restore(const SessionConfig *config, bool reload, bool *ret_reload, Error *reterr) {
+int guard_restore(const SessionConfig *config, Guard *guard, Error *reterr) {
         _cleanup_session_ Session session = SESSION_INIT;
         _cleanup_host_ Host host = HOST_INIT;
         int r;
 
-        *ret_reload = reload;
-        r = mend(config, &session, &host, reterr);
+        session.config = config;
+        r = mend(&session, guard, &host, reterr);
         if (r < 0)
                 return r;
-        *ret_reload = reload || r > 0;
-        if (!*ret_reload)
+        guard->owes_reload = guard->owes_reload || r > 0;
+        if (!guard->owes_reload)
                 return 0;
         r = reload_daemon(&host, reterr);
+        guard->owes_reload = r < 0;
         r = error_prepend(reterr, r, "cannot have the network of the guests set anew");
         return error_set_hint(reterr, r, "run: systemctl reload bangerd");
 }

@@ -27,19 +27,20 @@ struct Manager {
         uint64_t n_accepted, n_accepted_at_check;
         uint64_t closed_log_usec; /* from when on to log again that connections are closed */
         bool guard_again;          /* there was a change while guard_check runs */
-        bool guard_owes_reload;    /* of bangerd: guard.h */
+        Guard guard;
         uint64_t guard_retry_usec; /* 0: the last one has not failed */
         bool stopping;
 };
 
-typedef int (*ChildMain)(const ManagerConfig *config, int argument);
+typedef int (*ChildMain)(const Manager *manager, int fd);
 
-static int session_main(const ManagerConfig *config, int fd) {
-        return session_serve(&config->session, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+static int session_main(const Manager *manager, int fd) {
+        return session_serve(&manager->config->session, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* Success: no VM has anything left here. */
-static int idle_check_main(const ManagerConfig *config, _unused_ int argument) {
+static int idle_check_main(const Manager *manager, _unused_ int fd) {
+        const ManagerConfig *config = manager->config;
         _cleanup_host_ Host host = HOST_INIT;
         _cleanup_error_ Error error = ERROR_INIT;
         Inventory inventory = {};
@@ -61,20 +62,20 @@ static int idle_check_main(const ManagerConfig *config, _unused_ int argument) {
 
 #define EXIT_OWES_RELOAD 2
 
-static int guard_main(const ManagerConfig *config, int reload) {
+static int guard_main(const Manager *manager, _unused_ int fd) {
         _cleanup_error_ Error error = ERROR_INIT;
-        bool owes_reload;
-        int r = guard_restore(&config->session, reload, &owes_reload, &error);
+        Guard guard = manager->guard;
+        int r = guard_restore(&manager->config->session, &guard, &error);
 
         if (r >= 0)
                 return EXIT_SUCCESS;
         log_error(LOG_ERR, NULL, &error, "the guests' network is not as it should be");
-        return owes_reload ? EXIT_OWES_RELOAD : EXIT_FAILURE;
+        return guard.owes_reload ? EXIT_OWES_RELOAD : EXIT_FAILURE;
 }
 
 /* Forks and watches. The child keeps SIGTERM blocked: a stop of the helper lets a step that has
  * begun come to its end. It never touches the loop, which libsystemd ties to the parent's pid. */
-static int manager_spawn(Manager *manager, ChildMain child_main, int argument,
+static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
                          sd_event_child_handler_t handler, sd_event_source **ret) {
         sd_event_source *source = NULL;
         pid_t pid;
@@ -86,7 +87,7 @@ static int manager_spawn(Manager *manager, ChildMain child_main, int argument,
         if (pid == 0) {
                 (void) close(manager->config->listen_fd);
                 waiting_clear(&manager->waiting);
-                _exit(child_main(manager->config, argument));
+                _exit(child_main(manager, fd));
         }
         r = sd_event_add_child(manager->event, &source, pid, WEXITED, handler, manager);
         /* Not oneshot: while a debugger holds it, the first sign of its end comes too early to reap it.
@@ -237,9 +238,8 @@ static int on_guard_exit(_unused_ sd_event_source *source, const siginfo_t *info
         bool failed = info->si_code != CLD_EXITED || info->si_status != EXIT_SUCCESS;
 
         manager->guard_check = sd_event_source_unref(manager->guard_check);
-        manager->guard_owes_reload = info->si_code == CLD_EXITED ?
-                                             info->si_status == EXIT_OWES_RELOAD :
-                                             manager->guard_owes_reload;
+        if (info->si_code == CLD_EXITED)
+                manager->guard.owes_reload = info->si_status == EXIT_OWES_RELOAD;
         if (failed)
                 return guard_retry(manager);
         manager->guard_retry_usec = 0;
@@ -257,10 +257,9 @@ static int guard_look(Manager *manager) {
                 return r;
         guard_drain(sd_event_source_get_io_fd(manager->guard_watch));
         manager->guard_again = manager->guard_check != NULL;
-        if (manager->guard_again || (manager->guard_retry_usec == 0 && !guard_is_needed()))
+        if (manager->guard_again || (manager->guard_retry_usec == 0 && !guard_is_needed(&manager->guard)))
                 return 0;
-        r = manager_spawn(manager, guard_main, manager->guard_owes_reload, on_guard_exit,
-                          &manager->guard_check);
+        r = manager_spawn(manager, guard_main, -1, on_guard_exit, &manager->guard_check);
         if (r >= 0)
                 return 0;
         log_write(LOG_ERR, NULL, "cannot look after the guests' network: %s", strerror(-r));

@@ -12,14 +12,20 @@
 #define QUIET_MS 300  /* more than it lets pass between two looks */
 #define RETRY_MS 3000 /* more than it lets pass after a failure */
 
+static bool is_needed(void) {
+        Guard guard = {};
+
+        return guard_is_needed(&guard);
+}
+
 static void it_is_needed_while_one_of_the_tables_is_missing(void **state) {
         Lab *lab = lab_need(state);
 
-        assert_true(guard_is_needed());
+        assert_true(is_needed());
         lab_set(lab, 2, 1);
-        assert_false(guard_is_needed());
+        assert_false(is_needed());
         lab_run("nft delete table ip banger");
-        assert_true(guard_is_needed());
+        assert_true(is_needed());
 }
 
 static void it_hears_of_changes_until_they_are_taken(void **state) {
@@ -43,23 +49,23 @@ static void guests_are_cut_off_from_the_loopback_addresses_too(void **state) {
         _cleanup_free_ char *text = NULL;
 
         lab_set(lab, 2, 1);
-        assert_int_equal(firewall_mend(&lab->host, &lab->settings, NULL), 0);
+        assert_int_equal(firewall_mend(&lab->host, &lab->settings, NULL, NULL), 0);
         assert_int_equal(lab_digit(ROUTE_LOCALNET), '1');
         lab_run("nft flush ruleset");
-        assert_int_equal(firewall_mend(&lab->host, &lab->settings, NULL), 1);
+        assert_int_equal(firewall_mend(&lab->host, &lab->settings, NULL, NULL), 1);
         assert_int_equal(lab_digit(ROUTE_LOCALNET), '0');
-        assert_false(guard_is_needed());
+        assert_false(is_needed());
         text = lab_listing();
         assert_null(strstr(text, FIRST));
-        assert_int_equal(firewall_mend(&lab->host, &lab->settings, NULL), 0);
+        assert_int_equal(firewall_mend(&lab->host, &lab->settings, NULL, NULL), 0);
 }
 
 static void without_a_tap_no_table_is_made(void **state) {
         Lab *lab = lab_need(state);
 
         lab_run("ip link delete bgr-" FIRST "; ip link delete bgr-" SECOND);
-        assert_int_equal(firewall_mend(&lab->host, &lab->settings, NULL), 0);
-        assert_true(guard_is_needed());
+        assert_int_equal(firewall_mend(&lab->host, &lab->settings, NULL, NULL), 0);
+        assert_true(is_needed());
 }
 
 /* ---- the helper itself ---- */
@@ -67,7 +73,7 @@ static void without_a_tap_no_table_is_made(void **state) {
 typedef struct Guarding {
         ManagerConfig config;
         char bus[160], conf[160];
-        struct sockaddr_un address;
+        struct sockaddr_un address, socket_address;
         int bus_fd;
         pid_t pid;
 } Guarding;
@@ -77,6 +83,11 @@ static int nothing(_unused_ const Host *host, _unused_ Inventory *inventory,
         return 0;
 }
 
+static void drop(_unused_ int level, _unused_ const LogField *fields, _unused_ const char *message,
+                 _unused_ void *userdata) {
+}
+
+static const RecordSink no_records = {.write = drop};
 static const InventorySource sources[] = {{"nothing", nothing}};
 
 static int unix_listen(const Fixture *fixture, const char *name, struct sockaddr_un *address) {
@@ -90,8 +101,6 @@ static int unix_listen(const Fixture *fixture, const char *name, struct sockaddr
 }
 
 static void start(Lab *lab, Guarding *guarding) {
-        struct sockaddr_un socket_address;
-
         guarding->bus_fd = unix_listen(lab->fixture, "bus", &guarding->address);
         (void) snprintf(guarding->bus, sizeof(guarding->bus), "unix:path=%s",
                         guarding->address.sun_path);
@@ -99,8 +108,10 @@ static void start(Lab *lab, Guarding *guarding) {
         lab->paths.bus = guarding->bus;
         fixture_path(lab->fixture, "banger.conf", guarding->conf, sizeof(guarding->conf));
         guarding->config = (ManagerConfig) {
-                .listen_fd = unix_listen(lab->fixture, "sock", &socket_address),
-                .session = {.paths = &lab->paths,
+                .listen_fd = unix_listen(lab->fixture, "sock", &guarding->socket_address),
+                .session = {.install_conf = "/nonexistent",
+                            .record = &no_records,
+                            .paths = &lab->paths,
                             .sources = sources,
                             .n_sources = 1,
                             .banger_conf = guarding->conf},
@@ -124,6 +135,18 @@ static void start(Lab *lab, Guarding *guarding) {
                 _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
         }
         close_fd(guarding->config.listen_fd);
+}
+
+/* It has looked once, and answers. */
+static void assert_serves(const Guarding *guarding) {
+        struct pollfd poller = {.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                                .events = POLLIN};
+
+        assert_int_equal(connect(poller.fd, (const struct sockaddr *) &guarding->socket_address,
+                                 sizeof(guarding->socket_address)),
+                         0);
+        assert_int_equal(poll(&poller, 1, LAB_WAIT_MS), 1); /* closed: nobody may ask anything */
+        close_fd(poller.fd);
 }
 
 /* systemd has been asked nothing more. */
@@ -172,9 +195,47 @@ static void the_helper_mends_what_another_program_drops_and_has_it_set_anew(void
         for (int i = 0; i < 2; i++) {
                 lab_run("nft flush ruleset");
                 assert_reloads(&guarding);
-                assert_false(guard_is_needed());
+                assert_false(is_needed());
                 assert_int_equal(lab_digit(ROUTE_LOCALNET), '0');
         }
+        stop(&guarding);
+}
+
+/* What the tables remembered goes over into those that are made anew. */
+static void routing_is_put_back_in_the_end_all_the_same(void **state) {
+        Lab *lab = lab_need(state);
+        Guarding guarding = {};
+
+        lab_write(ACCEPT_REDIRECTS, "0\n");
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 1);
+        start(lab, &guarding);
+        assert_serves(&guarding);
+        lab_run("nft flush ruleset");
+        assert_reloads(&guarding);
+        lab_set(lab, 2, 1);
+        lab->guests[0].nat = false;
+        lab_set(lab, 2, 1);
+        assert_int_equal(lab_digit(IP_FORWARD), '0');
+        assert_int_equal(lab_digit(ACCEPT_REDIRECTS), '0');
+        stop(&guarding);
+}
+
+/* Where the host routes of its own accord, it goes on. */
+static void routing_that_was_on_stays_on(void **state) {
+        Lab *lab = lab_need(state);
+        Guarding guarding = {};
+
+        lab_write(IP_FORWARD, "1\n");
+        lab->guests[0].nat = true;
+        lab_set(lab, 2, 1);
+        start(lab, &guarding);
+        assert_serves(&guarding);
+        lab_run("nft flush ruleset");
+        assert_reloads(&guarding);
+        lab->guests[0].nat = false;
+        lab_set(lab, 2, 1);
+        assert_int_equal(lab_digit(IP_FORWARD), '1');
         stop(&guarding);
 }
 
@@ -189,10 +250,10 @@ static void what_fails_is_tried_again(void **state) {
         poller.fd = guarding.bus_fd;
         lab_run("nft flush ruleset");
         assert_int_equal(poll(&poller, 1, QUIET_MS), 0);
-        assert_true(guard_is_needed());
+        assert_true(is_needed());
         fixture_write(lab->fixture, "banger.conf", "");
         assert_reloads(&guarding);
-        assert_false(guard_is_needed());
+        assert_false(is_needed());
         stop(&guarding);
 }
 
@@ -228,7 +289,7 @@ static void it_looks_at_its_start_too(void **state) {
 
         start(lab, &guarding);
         assert_reloads(&guarding);
-        assert_false(guard_is_needed());
+        assert_false(is_needed());
         stop(&guarding);
 }
 
@@ -261,6 +322,8 @@ int main(void) {
                 TEST(guests_are_cut_off_from_the_loopback_addresses_too),
                 TEST(without_a_tap_no_table_is_made),
                 TEST(the_helper_mends_what_another_program_drops_and_has_it_set_anew),
+                TEST(routing_is_put_back_in_the_end_all_the_same),
+                TEST(routing_that_was_on_stays_on),
                 TEST(what_fails_is_tried_again),
                 TEST(a_reload_that_systemd_did_not_hear_of_is_asked_for_again),
                 TEST(a_reload_that_systemd_refuses_is_not),
