@@ -94,17 +94,23 @@ int host_lock_fd(int fd, const char *what, Error *reterr) {
         return r < 0 ? error_set_errno(reterr, errno, "cannot lock %s", what) : 0;
 }
 
+int host_open_lock(int state_fd, const char *name) {
+        _cleanup_close_ int jails_fd = host_open_below(state_fd, "jails", O_PATH | O_DIRECTORY);
+        int fd;
+
+        if (jails_fd < 0)
+                return jails_fd;
+        fd = openat(jails_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        return fd < 0 ? -errno : fd;
+}
+
 int host_lock(const Host *host, const char *name, int *ret_fd, Error *reterr) {
-        _cleanup_close_ int jails_fd = -1, fd = -1;
+        _cleanup_close_ int fd =
+                host->state_fd < 0 ? -ENOENT : host_open_lock(host->state_fd, name);
         int r;
 
-        jails_fd = host->state_fd < 0 ? -ENOENT :
-                                        host_open_below(host->state_fd, "jails", O_PATH | O_DIRECTORY);
-        if (jails_fd < 0)
-                return error_set_errno(reterr, -jails_fd, "cannot open the directory of jails");
-        fd = openat(jails_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
-                return error_set_errno(reterr, errno, "cannot open the lock %s", name);
+                return error_set_errno(reterr, -fd, "cannot open the lock %s of the jails", name);
         r = host_lock_fd(fd, name, reterr);
         if (r >= 0)
                 *ret_fd = steal_fd(&fd);

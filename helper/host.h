@@ -28,8 +28,10 @@ typedef struct Host {
 int host_open(const HostPaths *paths, Host *ret, Error *reterr);
 void host_close(Host *host);
 
-/* A lock that this process has until *ret_fd is closed, by a file of that name in the directory of jails:
- * nobody but root can open that, so nobody else can hold it. Waits. */
+/* A file of that name in the directory of jails, made if need be: nobody but root can open that, so
+ * nobody else can hold a lock of it, nor put another there. A descriptor, or -errno. */
+int host_open_lock(int state_fd, const char *name);
+/* A lock by such a file, which this process has until *ret_fd is closed. Waits. */
 int host_lock(const Host *host, const char *name, int *ret_fd, Error *reterr);
 /* Likewise, of what is open, a directory that nobody but root can open. what: for the error. */
 int host_lock_fd(int fd, const char *what, Error *reterr);

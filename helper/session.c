@@ -101,21 +101,17 @@ static int wait_for_lock(const Session *session, int fd, Error *reterr) {
         return 0;
 }
 
-/* By a file that only root can open: the owner can neither hold its locks nor put another there. */
 static int lock_vm(Session *session, Error *reterr) {
-        _cleanup_close_ int state_fd = -1, jails_fd = -1, fd = -1;
+        _cleanup_close_ int state_fd = -1, fd = -1;
         int r;
 
         session->vm_lock_fd = close_fd(session->vm_lock_fd);
         state_fd = open(session->config->paths->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (state_fd < 0)
                 return error_set_errno(reterr, errno, "cannot lock the VM");
-        jails_fd = host_open_below(state_fd, "jails", O_PATH | O_DIRECTORY);
-        if (jails_fd < 0)
-                return error_set_errno(reterr, -jails_fd, "cannot lock the VM");
-        fd = openat(jails_fd, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fd = host_open_lock(state_fd, LOCK_FILE);
         if (fd < 0)
-                return error_set_errno(reterr, errno, "cannot lock the VM");
+                return error_set_errno(reterr, -fd, "cannot lock the VM");
         r = wait_for_lock(session, fd, reterr);
         if (r >= 0)
                 session->vm_lock_fd = steal_fd(&fd);
