@@ -120,6 +120,13 @@ int firewall_table_parse(char *listing, FirewallTable *table) {
         return 0;
 }
 
+bool firewall_state_is_whole(const FirewallState *state) {
+        for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++)
+                if (!state->tables[i].ours)
+                        return false;
+        return true;
+}
+
 void firewall_table_clear(FirewallTable *table) {
         for (size_t i = 0; i < table->n_counters; i++)
                 free(table->counters[i].name);

@@ -38,6 +38,8 @@ void firewall_state_find(const char *listing, FirewallState *state);
 /* "list table FAMILY banger", cut up in the reading. Only what outlasts the table is looked at: all
  * of it is replaced in any case. -ENOMEM. */
 int firewall_table_parse(char *listing, FirewallTable *table);
+/* Both are there, and ours. */
+bool firewall_state_is_whole(const FirewallState *state);
 void firewall_table_clear(FirewallTable *table);
 void firewall_state_clear(FirewallState *state);
 /* NULL when there is none, or it is not this VM's ("": what is shared, NULL: anybody's). */

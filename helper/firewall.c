@@ -290,50 +290,57 @@ int firewall_set(const Host *host, const Config *settings, const RootNetwork *ne
         return error_prepend(reterr, r, "cannot set the network of the guests");
 }
 
-static int ensure(const Config *settings, const Routing *routing, Error *reterr) {
+static int make_missing(const FirewallState *state, const Config *settings, const Routing *routing,
+                        Error *reterr) {
         const RootNetwork nobody = {};
         _cleanup_nftables_ Nftables *nftables = NULL;
         _cleanup_plan_ FirewallPlan plan = {};
-        _cleanup_state_ FirewallState state = {};
         int r;
 
-        r = read_tables(&state, reterr);
-        if (r >= 0)
-                r = refuse_foreign(&state, reterr);
-        if (r >= 0 && !missing_tables(&state, FIREWALL_BRIDGE) &&
-            !missing_tables(&state, FIREWALL_IP))
-                return 0;
+        r = refuse_foreign(state, reterr);
         if (r >= 0)
                 r = firewall_plan_make(&nobody, settings, &plan, reterr);
         if (r >= 0)
                 r = nftables_open(&nftables, reterr);
-        if (r >= 0)
-                r = write_tables(nftables, &plan, &state, routing, missing_tables, reterr);
-        return error_prepend(reterr, r, "cannot set the tables of the guests' network up");
+        return r < 0 ? r : write_tables(nftables, &plan, state, routing, missing_tables, reterr);
 }
 
 int firewall_ensure(const Config *settings, Error *reterr) {
-        return ensure(settings, NULL, reterr);
+        _cleanup_state_ FirewallState state = {};
+        int r = read_tables(&state, reterr);
+
+        if (r >= 0 && !firewall_state_is_whole(&state))
+                r = make_missing(&state, settings, NULL, reterr);
+        return error_prepend(reterr, r, "cannot set the tables of the guests' network up");
+}
+
+/* What lets more through is off before the tables are there, which a later call takes for the end. */
+static int mend(const Host *host, const FirewallState *state, const Config *settings,
+                const Routing *routing, Error *reterr) {
+        bool on = false;
+        int r;
+
+        r = sysctl_set_route_localnet(host, settings->bridge, false, reterr);
+        if (r >= 0)
+                r = sysctl_get_forwarding(host, &on, reterr);
+        return r < 0 ? r : make_missing(state, settings, on ? routing : NULL, reterr);
 }
 
 int firewall_mend(const Host *host, const Config *settings, const Routing *routing, Error *reterr) {
         _cleanup_state_ FirewallState state = {};
         size_t n_taps = 0;
-        bool on = false;
         int r;
 
         r = read_tables(&state, reterr);
-        if (r < 0 || (state.tables[FIREWALL_BRIDGE].ours && state.tables[FIREWALL_IP].ours))
+        if (r < 0 || firewall_state_is_whole(&state))
                 return r;
         r = count_taps(&n_taps, reterr);
         if (r < 0 || n_taps == 0)
                 return r;
-        r = sysctl_set_route_localnet(host, settings->bridge, false, reterr);
+        r = mend(host, &state, settings, routing, reterr);
         if (r >= 0)
-                r = sysctl_get_forwarding(host, &on, reterr);
-        if (r >= 0)
-                r = ensure(settings, on ? routing : NULL, reterr);
-        return r < 0 ? r : 1;
+                return 1;
+        return error_prepend(reterr, r, "cannot set the tables of the guests' network up");
 }
 
 int firewall_remove(const Host *host, const Config *settings, Error *reterr) {

@@ -47,10 +47,7 @@ bool guard_is_needed(Guard *guard) {
                 guard->routing_was_off = ip->routing_was_off;
                 guard->routing.refuses_redirects = ip->routing.refuses_redirects;
         }
-        for (size_t i = 0; i < _FIREWALL_FAMILY_MAX; i++)
-                if (!state.tables[i].ours)
-                        return true;
-        return false;
+        return !firewall_state_is_whole(&state);
 }
 
 /* Mode "fail": a stop that is under way goes on. Where systemd refuses, bangerd does not run, or not for
