@@ -217,15 +217,26 @@ int forwards_add(Forwards *forwards, const Forward *forward) {
         return 0;
 }
 
-bool forwards_remove(Forwards *forwards, const Forward *forward) {
+static Forward *find_equal(const Forwards *forwards, const Forward *forward) {
         for (size_t i = 0; i < forwards->n_items; i++)
-                if (forward_equal(&forwards->items[i], forward)) {
-                        memmove(&forwards->items[i], &forwards->items[i + 1],
-                                (forwards->n_items - i - 1) * sizeof(*forward));
-                        forwards->n_items--;
-                        return true;
-                }
-        return false;
+                if (forward_equal(&forwards->items[i], forward))
+                        return &forwards->items[i];
+        return NULL;
+}
+
+bool forwards_have(const Forwards *forwards, const Forward *forward) {
+        return find_equal(forwards, forward) != NULL;
+}
+
+bool forwards_remove(Forwards *forwards, const Forward *forward) {
+        Forward *item = find_equal(forwards, forward), *end;
+
+        if (!item)
+                return false;
+        end = forwards->items + forwards->n_items;
+        memmove(item, item + 1, (size_t) (end - item - 1) * sizeof(*item));
+        forwards->n_items--;
+        return true;
 }
 
 const Forward *forwards_find_clash(const Forwards *forwards, const Forward *forward) {

@@ -57,6 +57,7 @@ bool forward_clashes(const Forward *a, const Forward *b);
 void forwards_clear(Forwards *forwards);
 int forwards_copy(const Forwards *forwards, Forwards *ret); /* -ENOMEM */
 int forwards_add(Forwards *forwards, const Forward *forward); /* -ENOMEM */
+bool forwards_have(const Forwards *forwards, const Forward *forward);
 /* False when it is not in there. */
 bool forwards_remove(Forwards *forwards, const Forward *forward);
 /* The first that clashes with it; NULL. */

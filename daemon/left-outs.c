@@ -22,29 +22,23 @@ const LeftOut *left_outs_find(const LeftOuts *left_outs, const VmId *id, const F
         return NULL;
 }
 
-int left_outs_read_forward(const RootForward *forward, VmId *ret_id, Forward *ret) {
-        int r = vm_id_parse(forward->vm, ret_id);
-
-        return r < 0 ? r : forward_make(forward->protocol, forward->address, forward->host_port,
-                                        forward->guest_port, ret);
-}
-
-int left_outs_read(const RootNetwork *wanted, RootNetworkDone *done, LeftOuts *ret) {
+int left_outs_read(RootNetworkDone *done, const VmId *ids, const Forwards *forwards,
+                   LeftOuts *ret) {
         RootLeftOut *answers = done->left_out.items;
-        const RootForward *forwards = wanted->forwards.items;
         LeftOuts left_outs = {.items = calloc(done->left_out.n_items + 1, sizeof(LeftOut))};
 
         if (!left_outs.items)
                 return -ENOMEM;
         for (size_t i = 0; i < done->left_out.n_items; i++) {
-                LeftOut *item = &left_outs.items[left_outs.n_items];
                 int64_t place = answers[i].forward;
 
-                if (place >= (int64_t) wanted->forwards.n_items ||
-                    left_outs_read_forward(&forwards[place], &item->id, &item->forward) < 0)
+                if (place >= (int64_t) forwards->n_items)
                         continue;
-                item->reason = steal_ptr(answers[i].reason);
-                left_outs.n_items++;
+                left_outs.items[left_outs.n_items++] = (LeftOut) {
+                        .id = ids[place],
+                        .forward = forwards->items[place],
+                        .reason = steal_ptr(answers[i].reason),
+                };
         }
         *ret = left_outs;
         return 0;

@@ -16,11 +16,9 @@ typedef struct LeftOuts {
         size_t n_items;
 } LeftOuts;
 
-/* A forward of a request, in the terms of the set. -EINVAL. */
-int left_outs_read_forward(const RootForward *forward, VmId *ret_id, Forward *ret);
-/* What was refused of a request, out of its answer, which is robbed of the reasons; an answer about
- * none of its forwards is passed over. -ENOMEM. */
-int left_outs_read(const RootNetwork *wanted, RootNetworkDone *done, LeftOuts *ret);
+/* Out of the helper's answer, which is robbed of the reasons; ids and forwards: what it was asked for,
+ * in that order. An answer about none of them is passed over. -ENOMEM. */
+int left_outs_read(RootNetworkDone *done, const VmId *ids, const Forwards *forwards, LeftOuts *ret);
 void left_outs_clear(LeftOuts *left_outs);
 /* NULL: it is not among them. */
 const LeftOut *left_outs_find(const LeftOuts *left_outs, const VmId *id, const Forward *forward);

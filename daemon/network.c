@@ -121,6 +121,13 @@ static size_t count_forwards(const Network *network) {
         return n;
 }
 
+/* What the helper is asked for, and what of it is not read back from its words. */
+typedef struct Wanted {
+        RootNetwork request;
+        VmId *ids;         /* whose each forward is */
+        Forwards forwards; /* in the request's order */
+} Wanted;
+
 static int add_guest(RootNetwork *wanted, const NetworkGuest *guest) {
         RootGuest *item = (RootGuest *) wanted->guests.items + wanted->guests.n_items++;
 
@@ -136,19 +143,17 @@ static int add_guest(RootNetwork *wanted, const NetworkGuest *guest) {
  * suffer: somebody may listen there since its rule went, or its address has gone. */
 static bool is_optional(const NetworkGuest *guest, const NetworkGuest *before,
                         const Forward *forward) {
-        if (!before || strcmp(guest->id.text, before->id.text) != 0)
-                return true;
-        for (size_t i = 0; i < before->forwards.n_items; i++)
-                if (forward_equal(&before->forwards.items[i], forward))
-                        return true;
-        return false;
+        return !before || strcmp(guest->id.text, before->id.text) != 0 ||
+               forwards_have(&before->forwards, forward);
 }
 
-static int add_forward(RootNetwork *wanted, const VmId *id, const Forward *forward,
-                       bool optional) {
-        RootForward *item = (RootForward *) wanted->forwards.items + wanted->forwards.n_items++;
+static int add_forward(Wanted *wanted, const VmId *id, const Forward *forward, bool optional) {
+        Objects *forwards = &wanted->request.forwards;
+        RootForward *item = (RootForward *) forwards->items + forwards->n_items++;
         char address[INET_ADDRSTRLEN];
 
+        wanted->ids[wanted->forwards.n_items] = *id;
+        wanted->forwards.items[wanted->forwards.n_items++] = *forward;
         forward_format_address(forward, address);
         *item = (RootForward) {
                 .vm = strdup(id->text),
@@ -161,26 +166,43 @@ static int add_forward(RootNetwork *wanted, const VmId *id, const Forward *forwa
         return item->vm && item->address ? 0 : -ENOMEM;
 }
 
-static void wanted_cleanup(RootNetwork *wanted) {
-        schema_clear(&root_network_schema, wanted);
+static void wanted_cleanup(Wanted *wanted) {
+        schema_clear(&root_network_schema, &wanted->request);
+        forwards_clear(&wanted->forwards);
+        free(wanted->ids);
 }
 
-/* What the helper is asked for; a copy, for the set may be filled meanwhile. */
-static int describe(const Network *network, const char *operation, const NetworkGuest *before,
-                    RootNetwork *ret) {
-        RootNetwork wanted = {
-                .guests = {.items = calloc(network->n_guests + 1, sizeof(RootGuest))},
-                .forwards = {.items = calloc(count_forwards(network) + 1, sizeof(RootForward))},
-                .operation = operation ? strdup(operation) : NULL,
+static int wanted_new(size_t n_guests, size_t n_forwards, const char *operation, Wanted *ret) {
+        Wanted wanted = {
+                .request = {.guests = {.items = calloc(n_guests + 1, sizeof(RootGuest))},
+                            .forwards = {.items = calloc(n_forwards + 1, sizeof(RootForward))},
+                            .operation = operation ? strdup(operation) : NULL},
+                .ids = calloc(n_forwards + 1, sizeof(VmId)),
+                .forwards = {.items = calloc(n_forwards + 1, sizeof(Forward))},
         };
-        int r = wanted.guests.items && wanted.forwards.items && !wanted.operation == !operation
-                        ? 0
-                        : -ENOMEM;
+
+        if (!wanted.request.guests.items || !wanted.request.forwards.items || !wanted.ids ||
+            !wanted.forwards.items || !wanted.request.operation != !operation) {
+                wanted_cleanup(&wanted);
+                return -ENOMEM;
+        }
+        *ret = wanted;
+        return 0;
+}
+
+/* A copy, for the set may be filled meanwhile. */
+static int describe(const Network *network, const char *operation, const NetworkGuest *before,
+                    Wanted *ret) {
+        Wanted wanted;
+        int r = wanted_new(network->n_guests, count_forwards(network), operation, &wanted);
+
+        if (r < 0)
+                return r;
 
         for (size_t i = 0; i < network->n_guests && r >= 0; i++) {
                 const NetworkGuest *guest = &network->guests[i];
 
-                r = add_guest(&wanted, guest);
+                r = add_guest(&wanted.request, guest);
                 for (size_t j = 0; j < guest->forwards.n_items && r >= 0; j++)
                         r = add_forward(&wanted, &guest->id, &guest->forwards.items[j],
                                         is_optional(guest, before, &guest->forwards.items[j]));
@@ -207,37 +229,16 @@ static void note_applied(Network *network, uint64_t version, LeftOuts *left_outs
         (void) pthread_mutex_unlock(&network->lock);
 }
 
-static int ask_helper(const Network *network, const RootNetwork *wanted, uint64_t deadline_usec,
+static int ask_helper(const Network *network, const Wanted *wanted, uint64_t deadline_usec,
                       LeftOuts *ret, Error *reterr) {
         _cleanup_(done_cleanup) RootNetworkDone done = {.left_out = {.items = NULL}};
         int r;
 
-        r = root_network_set(network->root_socket, deadline_usec, wanted, &done, reterr);
+        r = root_network_set(network->root_socket, deadline_usec, &wanted->request, &done, reterr);
         if (r < 0)
                 return r;
-        r = left_outs_read(wanted, &done, ret);
+        r = left_outs_read(&done, wanted->ids, &wanted->forwards, ret);
         return r < 0 ? error_set_errno(reterr, -r, "cannot read what the network lacks") : 0;
-}
-
-/* Those of forwards that go or become others: to the helper they are some program's, which has the
- * port of a forward that it does not know yet. */
-static int release_unwanted(Network *network, const RootNetwork *wanted) {
-        const RootForward *forwards = wanted->forwards.items;
-        Forwards kept = {.items = NULL};
-        int r = 0;
-
-        for (size_t i = 0; i < wanted->forwards.n_items && r >= 0; i++) {
-                Forward forward;
-                VmId id;
-
-                r = left_outs_read_forward(&forwards[i], &id, &forward);
-                if (r >= 0)
-                        r = forwards_add(&kept, &forward);
-        }
-        if (r >= 0)
-                port_holds_retain(&network->holds, &kept);
-        forwards_clear(&kept);
-        return r;
 }
 
 static bool release_left_outs(Network *network, const LeftOuts *left_outs) {
@@ -249,15 +250,16 @@ static bool release_left_outs(Network *network, const LeftOuts *left_outs) {
         return released;
 }
 
-/* Where the rule of a forward was lost (nft flush ruleset), the helper takes our socket for one of
- * a program that has come since, and leaves the forward out: then once more, without the socket. */
-static int ask(Network *network, const RootNetwork *wanted, LeftOuts *ret, Error *reterr) {
+/* To the helper a socket is some program's, which has the port of a forward that it does not know yet.
+ * So those of forwards that go or become others are closed first. Where the rule of a forward was lost
+ * (nft flush ruleset) it takes ours for one that has come since, and leaves the forward out: then once
+ * more, without the socket. */
+static int ask(Network *network, const Wanted *wanted, LeftOuts *ret, Error *reterr) {
         uint64_t deadline = clock_monotonic_usec() + HELPER_TIMEOUT_USEC;
         LeftOuts left_outs = {.items = NULL};
-        int r = release_unwanted(network, wanted);
+        int r;
 
-        if (r < 0)
-                return error_set_errno(reterr, -r, "cannot describe the network");
+        port_holds_retain(&network->holds, &wanted->forwards);
         r = ask_helper(network, wanted, deadline, &left_outs, reterr);
         if (r >= 0 && release_left_outs(network, &left_outs)) {
                 left_outs_clear(&left_outs);
@@ -270,16 +272,12 @@ static int ask(Network *network, const RootNetwork *wanted, LeftOuts *ret, Error
 
 /* After the helper has said which are in force. One whose port cannot be held is in force all the
  * same. */
-static void hold_ports(Network *network, const RootNetwork *wanted, const LeftOuts *left_outs) {
-        const RootForward *forwards = wanted->forwards.items;
-
+static void hold_ports(Network *network, const Wanted *wanted, const LeftOuts *left_outs) {
         for (size_t i = 0; i < wanted->forwards.n_items; i++) {
-                Forward forward;
-                VmId id;
+                const Forward *forward = &wanted->forwards.items[i];
 
-                if (left_outs_read_forward(&forwards[i], &id, &forward) >= 0 &&
-                    !left_outs_find(left_outs, &id, &forward))
-                        port_holds_add(&network->holds, &id, &forward, network->hold);
+                if (!left_outs_find(left_outs, &wanted->ids[i], forward))
+                        port_holds_add(&network->holds, &wanted->ids[i], forward, network->hold);
         }
 }
 
@@ -287,7 +285,7 @@ static void hold_ports(Network *network, const RootNetwork *wanted, const LeftOu
  * what the guest was that is changed; NULL: none is. */
 static int apply(Network *network, const char *operation, const NetworkGuest *before,
                  Error *reterr) {
-        _cleanup_(wanted_cleanup) RootNetwork wanted = {.guests = {.items = NULL}};
+        _cleanup_(wanted_cleanup) Wanted wanted = {.ids = NULL};
         LeftOuts left_outs = {.items = NULL};
         uint64_t version;
         int r;

@@ -32,16 +32,9 @@ static void forget(PortHolds *holds, PortHold *hold) {
         *hold = holds->items[--holds->n_items];
 }
 
-static bool is_among(const Forwards *forwards, const Forward *forward) {
-        for (size_t i = 0; i < forwards->n_items; i++)
-                if (forward_equal(&forwards->items[i], forward))
-                        return true;
-        return false;
-}
-
 void port_holds_retain(PortHolds *holds, const Forwards *wanted) {
         for (size_t i = holds->n_items; i > 0; i--)
-                if (!is_among(wanted, &holds->items[i - 1].forward))
+                if (!forwards_have(wanted, &holds->items[i - 1].forward))
                         forget(holds, &holds->items[i - 1]);
 }
 
