@@ -14,7 +14,6 @@
 #include "daemon/firecracker.h"
 #include "daemon/manager.h"
 #include "daemon/names.h"
-#include "daemon/port-hold.h"
 #include "daemon/recovery.h"
 #include "daemon/vm.h"
 

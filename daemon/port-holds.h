@@ -18,7 +18,10 @@ typedef struct PortHolds {
         size_t n_items;
 } PortHolds;
 
-/* port_hold(), outside tests. */
+/* A socket that is bound, and does not listen. *ret_fd: the caller's. ERROR_BUSY, -EADDRINUSE: a program
+ * has the port. */
+int port_hold(const Forward *port, int *ret_fd, Error *reterr);
+/* That, outside tests. */
 typedef int (*PortHoldMake)(const Forward *forward, int *ret_fd, Error *reterr);
 
 void port_holds_clear(PortHolds *holds);

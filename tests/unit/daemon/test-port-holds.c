@@ -6,32 +6,44 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
-#include "common/cleanup.h"
+#include "common/io.h"
 #include "daemon/port-holds.h"
 
 static const VmId vm = {"aaaaaaaaaa"};
 
 static unsigned n_made;
 
-/* Binds, and counts how often it is asked to. */
+/* Counts how often it is asked to. */
 static int make(const Forward *forward, int *ret_fd, Error *reterr) {
-        const struct sockaddr_in at = {
-                .sin_family = AF_INET,
-                .sin_port = htons(forward->host_port),
-                .sin_addr.s_addr = htonl(forward->address),
-        };
-        int type = forward->protocol == FORWARD_TCP ? SOCK_STREAM : SOCK_DGRAM;
-        _cleanup_close_ int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-
         n_made++;
+        return port_hold(forward, ret_fd, reterr);
+}
+
+/* As a program that insists. */
+static int try_bind(const Forward *port) {
+        const struct sockaddr_in address = {
+                .sin_family = AF_INET,
+                .sin_port = htons(port->host_port),
+                .sin_addr.s_addr = htonl(port->address),
+        };
+        int type = port->protocol == FORWARD_TCP ? SOCK_STREAM : SOCK_DGRAM;
+        _cleanup_close_ int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+        const int one = 1;
+
         assert_true(fd >= 0);
-        if (bind(fd, (const struct sockaddr *) &at, sizeof(at)) < 0)
-                return error_set_errno(reterr, errno, "cannot bind");
-        *ret_fd = steal_fd(&fd);
-        return 0;
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
+        return bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+static bool is_taken(const Forward *forward) {
+        return try_bind(forward) < 0;
 }
 
 static Forward free_port(ForwardProtocol protocol) {
@@ -40,17 +52,71 @@ static Forward free_port(ForwardProtocol protocol) {
         struct sockaddr_in at;
         socklen_t size = sizeof(at);
 
-        assert_int_equal(make(&forward, &fd, NULL), 0);
+        assert_int_equal(port_hold(&forward, &fd, NULL), 0);
         assert_int_equal(getsockname(fd, (struct sockaddr *) &at, &size), 0);
         forward.host_port = ntohs(at.sin_port);
         return forward;
 }
 
-static bool is_taken(const Forward *forward) {
-        _cleanup_close_ int fd = -1;
+/* ---- one ---- */
 
-        return make(forward, &fd, NULL) < 0;
+static int hold(const Forward *port) {
+        int fd = -1;
+
+        assert_int_equal(port_hold(port, &fd, NULL), 0);
+        return fd;
 }
+
+static void nobody_can_bind_what_is_held(_unused_ void **state) {
+        for (int protocol = 0; protocol < _FORWARD_PROTOCOL_MAX; protocol++) {
+                Forward port = free_port((ForwardProtocol) protocol), everywhere = port;
+                int fd = hold(&port);
+
+                everywhere.address = INADDR_ANY;
+                assert_int_equal(try_bind(&port), -EADDRINUSE);
+                assert_int_equal(try_bind(&everywhere), -EADDRINUSE);
+                close_fd(fd);
+                assert_int_equal(try_bind(&port), 0);
+                fd = hold(&everywhere);
+                assert_int_equal(try_bind(&port), -EADDRINUSE);
+                close_fd(fd);
+        }
+}
+
+/* NetworkSet would take it for a program's. */
+static void one_of_tcp_is_none_that_listens(_unused_ void **state) {
+        Forward port = free_port(FORWARD_TCP);
+        _cleanup_close_ int fd = hold(&port);
+        _cleanup_free_ char *table = NULL;
+        char entry[32];
+
+        assert_int_equal(io_read_file(AT_FDCWD, "/proc/self/net/tcp", 1 << 24, &table, NULL), 0);
+        (void) snprintf(entry, sizeof(entry), "0100007F:%04X 00000000:0000", port.host_port);
+        assert_null(strstr(table, entry));
+}
+
+static void a_port_that_a_program_has_is_refused(_unused_ void **state) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        Forward port = free_port(FORWARD_TCP);
+        _cleanup_close_ _unused_ int program = hold(&port);
+        int fd = -1;
+
+        assert_int_equal(port_hold(&port, &fd, &error), -EADDRINUSE);
+        assert_int_equal(fd, -1);
+        assert_int_equal(error.kind, ERROR_BUSY);
+        assert_non_null(error.hint);
+}
+
+static void an_address_that_is_not_this_hosts_is_refused(_unused_ void **state) {
+        Forward port = {.protocol = FORWARD_UDP,
+                        .address = 0xc0000201, /* TEST-NET-1, RFC 5737 */
+                        .host_port = 50000};
+        int fd = -1;
+
+        assert_int_equal(port_hold(&port, &fd, NULL), -EADDRNOTAVAIL);
+}
+
+/* ---- those of the forwards in force ---- */
 
 static void what_is_added_is_held_until_it_is_released(_unused_ void **state) {
         PortHolds holds = {.items = NULL};
@@ -143,6 +209,10 @@ static void clearing_closes_all(_unused_ void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(nobody_can_bind_what_is_held),
+                cmocka_unit_test(one_of_tcp_is_none_that_listens),
+                cmocka_unit_test(a_port_that_a_program_has_is_refused),
+                cmocka_unit_test(an_address_that_is_not_this_hosts_is_refused),
                 cmocka_unit_test(what_is_added_is_held_until_it_is_released),
                 cmocka_unit_test(what_is_held_is_made_once),
                 cmocka_unit_test(what_is_wanted_no_more_is_closed_and_the_rest_is_not),
