@@ -49,6 +49,8 @@ outside_remove() {
                 umount /run/netns && rmdir /run/netns' >/dev/null 2>&1 || true
 }
 
+ip_forward() { root 'sysctl -n net.ipv4.ip_forward'; }
+
 # guest_serve VM TEXT: the guest answers it on port 80.
 guest_serve() {
         expect 0 owner "banger vm exec $1 -- sh -c 'mkdir -p /www && echo $2 >/www/index.html && httpd -p 80 -h /www'"

@@ -491,14 +491,18 @@ static void reload(const Running *running, VarlinkClient *client) {
         }
 }
 
-static void told_to_reload_it_applies_the_network_again(void **state) {
-        Running *running = *state;
-        VarlinkClient *client;
-
+/* Has applied the network once. */
+static VarlinkClient *start_applied(Running *running) {
         start_working_helper(running, "");
         start(running);
         wait_for_calls(running, "NetworkSet", 1);
-        client = connect_client(running);
+        return connect_client(running);
+}
+
+static void told_to_reload_it_applies_the_network_again(void **state) {
+        Running *running = *state;
+        VarlinkClient *client = start_applied(running);
+
         reload(running, client);
         wait_for_calls(running, "NetworkSet", 2);
         reload(running, client);
@@ -509,12 +513,8 @@ static void told_to_reload_it_applies_the_network_again(void **state) {
 /* The first of them may have read what has changed since. */
 static void reloads_while_one_is_under_way_are_one_more(void **state) {
         Running *running = *state;
-        VarlinkClient *client;
+        VarlinkClient *client = start_applied(running);
 
-        start_working_helper(running, "");
-        start(running);
-        wait_for_calls(running, "NetworkSet", 1);
-        client = connect_client(running);
         write_file(running, "holds", "NetworkSet");
         reload(running, client);
         wait_for_calls(running, "NetworkSet", 2);
@@ -530,12 +530,8 @@ static void reloads_while_one_is_under_way_are_one_more(void **state) {
 
 static void a_reload_that_fails_is_tried_again(void **state) {
         Running *running = *state;
-        VarlinkClient *client;
+        VarlinkClient *client = start_applied(running);
 
-        start_working_helper(running, "");
-        start(running);
-        wait_for_calls(running, "NetworkSet", 1);
-        client = connect_client(running);
         write_file(running, "fails", "NetworkSet");
         reload(running, client);
         wait_for_calls(running, "NetworkSet", 2);

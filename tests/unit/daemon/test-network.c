@@ -19,16 +19,8 @@ static const VmId web_id = {"aaaaaaaaaa"}, db_id = {"bbbbbbbbbb"};
 static unsigned n_held;
 
 static int hold(const Forward *forward, int *ret_fd, Error *reterr) {
-        char address[INET_ADDRSTRLEN];
-        int fd;
-
         n_held++;
-        forward_format_address(forward, address);
-        fd = fake_bind((int) forward->protocol, address, forward->host_port);
-        if (fd < 0)
-                return error_set(reterr, ERROR_BUSY, EADDRINUSE, "somebody has the port");
-        *ret_fd = fd;
-        return 0;
+        return port_hold(forward, ret_fd, reterr);
 }
 
 static int setup(void **state) {

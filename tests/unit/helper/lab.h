@@ -411,3 +411,34 @@ static inline bool lab_saw_before(int fd, const Frame *wanted, const Frame *last
                               memcmp(buffer, wanted->bytes, wanted->size) == 0);
         }
 }
+
+/* As text. */
+static inline void lab_mac(const char *link, char ret[static 18]) {
+        _cleanup_free_ char *command =
+                string_format("ip -o link show %s | sed 's|.*ether ||; s| .*||'", link);
+        FILE *out = popen(command, "re"); /* NOLINT */
+
+        assert_non_null(out);
+        assert_int_equal(fread(ret, 1, 17, out), 17);
+        ret[17] = '\0';
+        (void) pclose(out);
+}
+
+/* Does the first guest's datagram reach a program that listens on all of the host's addresses? What
+ * comes after it is for the host's DNS server, which a guest may ask. */
+static inline bool lab_reaches_host(Lab *lab, const char *mac, const char *address, unsigned port) {
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int service = lab_udp(lab, lab->host_ns, "0.0.0.0", port);
+        _cleanup_close_ int dns = lab_udp(lab, lab->host_ns, HOST_ADDRESS, 53);
+        Frame frame = {};
+        char buffer[16];
+
+        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, address, port, "first");
+        lab_send_frame(guest, &frame);
+        frame_head(&frame, mac, FIRST_MAC, ETHERTYPE_IP);
+        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "last");
+        lab_send_frame(guest, &frame);
+        lab_receives(dns, "last", NULL);
+        return recv(service, buffer, sizeof(buffer), MSG_DONTWAIT) >= 0;
+}

@@ -201,12 +201,10 @@ static void the_helper_mends_what_another_program_drops_and_has_it_set_anew(void
         stop(&guarding);
 }
 
-/* What the tables remembered goes over into those that are made anew. */
-static void routing_is_put_back_in_the_end_all_the_same(void **state) {
-        Lab *lab = lab_need(state);
+/* A guest with NAT, for as long as the tables are dropped and set anew. */
+static void route_over_dropped_tables(Lab *lab) {
         Guarding guarding = {};
 
-        lab_write(ACCEPT_REDIRECTS, "0\n");
         lab->guests[0].nat = true;
         lab_set(lab, 2, 1);
         start(lab, &guarding);
@@ -216,27 +214,26 @@ static void routing_is_put_back_in_the_end_all_the_same(void **state) {
         lab_set(lab, 2, 1);
         lab->guests[0].nat = false;
         lab_set(lab, 2, 1);
+        stop(&guarding);
+}
+
+/* What the tables remembered goes over into those that are made anew. */
+static void routing_is_put_back_in_the_end_all_the_same(void **state) {
+        Lab *lab = lab_need(state);
+
+        lab_write(ACCEPT_REDIRECTS, "0\n");
+        route_over_dropped_tables(lab);
         assert_int_equal(lab_digit(IP_FORWARD), '0');
         assert_int_equal(lab_digit(ACCEPT_REDIRECTS), '0');
-        stop(&guarding);
 }
 
 /* Where the host routes of its own accord, it goes on. */
 static void routing_that_was_on_stays_on(void **state) {
         Lab *lab = lab_need(state);
-        Guarding guarding = {};
 
         lab_write(IP_FORWARD, "1\n");
-        lab->guests[0].nat = true;
-        lab_set(lab, 2, 1);
-        start(lab, &guarding);
-        assert_serves(&guarding);
-        lab_run("nft flush ruleset");
-        assert_reloads(&guarding);
-        lab->guests[0].nat = false;
-        lab_set(lab, 2, 1);
+        route_over_dropped_tables(lab);
         assert_int_equal(lab_digit(IP_FORWARD), '1');
-        stop(&guarding);
 }
 
 /* The configuration cannot be read, so nothing can be mended; and then it can. */

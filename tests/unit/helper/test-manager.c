@@ -300,15 +300,23 @@ static size_t count_logged(const Running *running, const char *text) {
         return n;
 }
 
-static void beyond_those_who_wait_clients_are_closed_at_once_and_told_of_once(void **state) {
-        Running *running = *state;
-        VarlinkClient *first, *second;
+/* Where one of the owner's is served, and one more may wait. */
+static VarlinkClient *start_full(Running *running) {
+        VarlinkClient *first;
 
         set_share(running, 1);
         running->config.waiting_max = 1;
         start(running);
         first = connect_owner(running);
         assert_int_equal(ping(first), 0);
+        return first;
+}
+
+static void beyond_those_who_wait_clients_are_closed_at_once_and_told_of_once(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *second;
+
+        first = start_full(running);
         second = connect_owner(running);
         for (size_t i = 0; i < 3; i++) {
                 VarlinkClient *further = connect_owner(running);
@@ -327,11 +335,7 @@ static void one_who_has_left_is_in_nobodys_way(void **state) {
         Running *running = *state;
         VarlinkClient *first, *second, *third;
 
-        set_share(running, 1);
-        running->config.waiting_max = 1;
-        start(running);
-        first = connect_owner(running);
-        assert_int_equal(ping(first), 0);
+        first = start_full(running);
         second = connect_owner(running);
         varlink_client_free(second);
         third = connect_owner(running);
