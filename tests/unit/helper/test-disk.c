@@ -1,44 +1,11 @@
-/* The files of a root device and its loops; the snapshot itself needs a host with device-mapper. */
+/* The files of a root device; the snapshot itself needs a host with device-mapper. */
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include "common/api-root.h"
 #include "common/clock.h"
-#include "helper/disk.h"
-#include "helper/loops.h"
-#include "tests/unit/helper/fixture.h"
-
-#define IMAGE "aaaaaaaaaa"
-#define OTHER_IMAGE "bbbbbbbbbb"
-#define COW_NAME "vms/0123456789/root.cow"
-#define COW "state/" COW_NAME
-#define OWNER 4242
-
-static const VmId vm = {.text = "0123456789"};
-
-static void set_size(const Fixture *fixture, const char *path, off_t size) {
-        char full[256];
-
-        fixture_path(fixture, path, full, sizeof(full));
-        assert_int_equal(truncate(full, size), 0);
-}
-
-/* A store with one image and one VM. */
-static void make_files(const Fixture *fixture) {
-        fixture_mkdir(fixture, "state/images");
-        fixture_mkdir(fixture, "state/jails");
-        fixture_mkdir(fixture, "state/vms");
-        fixture_mkdir(fixture, "state/vms/0123456789");
-        fixture_write(fixture, "state/images/" IMAGE ".ext4", "");
-        fixture_write(fixture, "state/vms/0123456789/root.cow", "");
-        set_size(fixture, "state/images/" IMAGE ".ext4", 1048576 + 100);
-        set_size(fixture, "state/vms/0123456789/root.cow", 2097152);
-}
-
-static DiskPlan plan(bool work) {
-        return (DiskPlan) {.vm = &vm, .image = IMAGE, .owner = getuid(), .work = work};
-}
+#include "tests/unit/helper/store.h"
 
 static int open_files(Fixture *fixture, uid_t owner) {
         const DiskPlan of_owner = {.vm = &vm, .image = IMAGE, .owner = owner};
@@ -49,20 +16,15 @@ static int open_files(Fixture *fixture, uid_t owner) {
         return r;
 }
 
-static void assert_message(const Fixture *fixture, const char *part) {
-        if (!fixture->error.message || !strstr(fixture->error.message, part))
-                fail_msg("\"%s\" is not in \"%s\"", part, fixture->error.message);
-}
-
 static void the_size_is_the_images_in_whole_sectors(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan of_vm = plan(false);
+        const DiskPlan of_vm = store_plan(false);
         DiskFiles files = DISK_FILES_INIT;
 
         /* Only root can take the changes over. */
         if (getuid() != 0)
                 skip();
-        make_files(fixture);
+        store_make(fixture);
         assert_int_equal(disk_open_files(&fixture->host, &of_vm, &files, NULL), 0);
         assert_int_equal(files.n_sectors, 2048);
         assert_int_equal(fcntl(files.image_fd, F_GETFL) & O_ACCMODE, O_RDONLY);
@@ -76,34 +38,34 @@ static void a_missing_image_is_named(void **state) {
 
         assert_int_equal(open_files(fixture, getuid()), -ENOENT);
         assert_int_equal(fixture->error.kind, ERROR_NOT_FOUND);
-        assert_message(fixture, "images/" IMAGE ".ext4");
+        store_said(fixture, "images/" IMAGE ".ext4");
 }
 
 static void a_missing_file_of_changes_is_named(void **state) {
         Fixture *fixture = *state;
         char path[256];
 
-        make_files(fixture);
+        store_make(fixture);
         fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
         assert_int_equal(unlink(path), 0);
         assert_int_equal(open_files(fixture, getuid()), -ENOENT);
-        assert_message(fixture, "vms/0123456789/root.cow");
+        store_said(fixture, "vms/0123456789/root.cow");
 }
 
 static void a_file_of_somebody_else_is_refused(void **state) {
         Fixture *fixture = *state;
 
-        make_files(fixture);
+        store_make(fixture);
         assert_int_equal(open_files(fixture, getuid() + 1), -EPERM);
         assert_int_equal(fixture->error.kind, ERROR_NOT_PERMITTED);
-        assert_message(fixture, "belongs to uid");
+        store_said(fixture, "belongs to uid");
 }
 
 static void a_link_is_not_followed(void **state) {
         Fixture *fixture = *state;
         char path[256], elsewhere[256];
 
-        make_files(fixture);
+        store_make(fixture);
         fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
         fixture_path(fixture, "state/images/other", elsewhere, sizeof(elsewhere));
         assert_int_equal(rename(path, elsewhere), 0);
@@ -115,7 +77,7 @@ static void a_directory_that_is_a_link_is_not_followed(void **state) {
         Fixture *fixture = *state;
         char path[256], elsewhere[256];
 
-        make_files(fixture);
+        store_make(fixture);
         fixture_path(fixture, "state/vms", path, sizeof(path));
         fixture_path(fixture, "outside", elsewhere, sizeof(elsewhere));
         assert_int_equal(rename(path, elsewhere), 0);
@@ -127,33 +89,33 @@ static void a_file_with_a_second_name_is_refused(void **state) {
         Fixture *fixture = *state;
         char path[256], second[256];
 
-        make_files(fixture);
+        store_make(fixture);
         fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
         fixture_path(fixture, "second", second, sizeof(second));
         assert_int_equal(link(path, second), 0);
         assert_int_equal(open_files(fixture, getuid()), -EPERM);
-        assert_message(fixture, "more than one name");
+        store_said(fixture, "more than one name");
 }
 
 static void an_empty_image_is_refused(void **state) {
         Fixture *fixture = *state;
 
-        make_files(fixture);
-        set_size(fixture, "state/images/" IMAGE ".ext4", 511);
+        store_make(fixture);
+        store_set_size(fixture, "state/images/" IMAGE ".ext4", 511);
         assert_int_equal(open_files(fixture, getuid()), -EINVAL);
-        assert_message(fixture, "is empty");
+        store_said(fixture, "is empty");
 }
 
 static void a_fifo_neither_serves_nor_blocks(void **state) {
         Fixture *fixture = *state;
         char path[256];
 
-        make_files(fixture);
+        store_make(fixture);
         fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
         assert_int_equal(unlink(path), 0);
         assert_int_equal(mkfifo(path, 0600), 0);
         assert_int_equal(open_files(fixture, getuid()), -EPERM);
-        assert_message(fixture, "not a regular file");
+        store_said(fixture, "not a regular file");
 }
 
 /* What the owner made, as another than the helper; root only can make that so. */
@@ -162,7 +124,7 @@ static void make_files_of_owner(const Fixture *fixture) {
 
         if (getuid() != 0)
                 skip();
-        make_files(fixture);
+        store_make(fixture);
         fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
         assert_int_equal(chown(path, OWNER, OWNER), 0);
         fixture_path(fixture, COW, path, sizeof(path));
@@ -203,7 +165,7 @@ static void changes_that_the_owner_made_up_are_refused_and_stay_his(void **state
         write_to_cow(fixture);
         assert_int_equal(open_files(fixture, OWNER), -EPERM);
         assert_int_equal(fixture->error.kind, ERROR_NOT_PERMITTED);
-        assert_message(fixture, "cannot use " COW_NAME ": it has a content of its own");
+        store_said(fixture, "cannot use " COW_NAME ": it has a content of its own");
         assert_int_equal(look_at_cow(fixture).st_uid, OWNER);
         assert_int_equal(look_at_cow(fixture).st_mode & 07777, 0666);
 }
@@ -263,7 +225,7 @@ static void another_file_of_roots_is_neither_taken_nor_changed(void **state) {
                         assert_int_equal(chmod(path, 0640), 0);
                         before = look_at_cow(fixture);
                         assert_int_equal(open_files(fixture, OWNER), -EPERM);
-                        assert_message(fixture, "belongs to uid 0 instead of 4242");
+                        store_said(fixture, "belongs to uid 0 instead of 4242");
                         error_clear(&fixture->error);
                         after = look_at_cow(fixture);
                         assert_int_equal(after.st_ino, before.st_ino);
@@ -288,7 +250,7 @@ static void changes_of_another_vm_are_refused(void **state) {
         assert_int_equal(rename(from, to), 0);
         assert_int_equal(disk_open_files(&fixture->host, &of_second, &files, &fixture->error),
                          -EPERM);
-        assert_message(fixture, "belongs to uid 0 instead of 4242");
+        store_said(fixture, "belongs to uid 0 instead of 4242");
 }
 
 static void changes_of_a_third_user_are_refused_and_stay_his(void **state) {
@@ -299,18 +261,12 @@ static void changes_of_a_third_user_are_refused_and_stay_his(void **state) {
         fixture_path(fixture, COW, path, sizeof(path));
         assert_int_equal(chown(path, OWNER + 1, OWNER), 0);
         assert_int_equal(open_files(fixture, OWNER), -EPERM);
-        assert_message(fixture, "belongs to uid 4243 instead of 4242");
+        store_said(fixture, "belongs to uid 4243 instead of 4242");
         assert_int_equal(look_at_cow(fixture).st_uid, OWNER + 1);
 }
 
-static void make_work(const Fixture *fixture, off_t size) {
-        make_files(fixture);
-        fixture_write(fixture, "state/vms/0123456789/work.img", "");
-        set_size(fixture, "state/vms/0123456789/work.img", size);
-}
-
 static int open_with_work(Fixture *fixture) {
-        const DiskPlan with_work = plan(true);
+        const DiskPlan with_work = store_plan(true);
         DiskFiles files = DISK_FILES_INIT;
         int r = disk_open_files(&fixture->host, &with_work, &files, &fixture->error);
 
@@ -320,10 +276,10 @@ static int open_with_work(Fixture *fixture) {
 
 static void a_work_disk_is_its_file_less_the_tail(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan with_work = plan(true);
+        const DiskPlan with_work = store_plan(true);
         DiskFiles files = DISK_FILES_INIT;
 
-        make_work(fixture, 1048576 + WORK_DISK_TAIL_BYTES);
+        store_make_work(fixture, 1048576 + WORK_DISK_TAIL_BYTES);
         assert_int_equal(disk_open_files(&fixture->host, &with_work, &files, NULL), 0);
         assert_int_equal(files.n_work_sectors, 2048);
         assert_int_equal(fcntl(files.work_fd, F_GETFL) & O_ACCMODE, O_RDWR);
@@ -333,10 +289,10 @@ static void a_work_disk_is_its_file_less_the_tail(void **state) {
 
 static void a_vm_without_a_work_disk_has_none_opened(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan of_vm = plan(false);
+        const DiskPlan of_vm = store_plan(false);
         DiskFiles files = DISK_FILES_INIT;
 
-        make_work(fixture, 1048576);
+        store_make_work(fixture, 1048576);
         assert_int_equal(disk_open_files(&fixture->host, &of_vm, &files, NULL), 0);
         assert_int_equal(files.work_fd, -1);
         disk_close_files(&files);
@@ -345,17 +301,17 @@ static void a_vm_without_a_work_disk_has_none_opened(void **state) {
 static void a_missing_work_disk_is_named(void **state) {
         Fixture *fixture = *state;
 
-        make_files(fixture);
+        store_make(fixture);
         assert_int_equal(open_with_work(fixture), -ENOENT);
-        assert_message(fixture, "vms/0123456789/work.img");
+        store_said(fixture, "vms/0123456789/work.img");
 }
 
 static void a_work_disk_that_is_all_tail_is_refused(void **state) {
         Fixture *fixture = *state;
 
-        make_work(fixture, WORK_DISK_TAIL_BYTES);
+        store_make_work(fixture, WORK_DISK_TAIL_BYTES);
         assert_int_equal(open_with_work(fixture), -EINVAL);
-        assert_message(fixture, "work.img is too small");
+        store_said(fixture, "work.img is too small");
 }
 
 /* Plants something else in the place of the work disk. */
@@ -376,7 +332,7 @@ static int plant_fifo(_unused_ const char *target, const char *path) {
 static void a_link_in_the_place_of_a_work_disk_is_not_followed(void **state) {
         Fixture *fixture = *state;
 
-        make_work(fixture, 1048576);
+        store_make_work(fixture, 1048576);
         replace_work(fixture, "state/images/" IMAGE ".ext4", symlink);
         assert_int_equal(open_with_work(fixture), -ELOOP);
 }
@@ -384,21 +340,21 @@ static void a_link_in_the_place_of_a_work_disk_is_not_followed(void **state) {
 static void another_files_second_name_is_no_work_disk(void **state) {
         Fixture *fixture = *state;
 
-        make_work(fixture, 1048576);
+        store_make_work(fixture, 1048576);
         fixture_write(fixture, "other", "");
-        set_size(fixture, "other", 1048576);
+        store_set_size(fixture, "other", 1048576);
         replace_work(fixture, "other", link);
         assert_int_equal(open_with_work(fixture), -EPERM);
-        assert_message(fixture, "work.img: it has more than one name");
+        store_said(fixture, "work.img: it has more than one name");
 }
 
 static void a_fifo_is_no_work_disk_and_does_not_block(void **state) {
         Fixture *fixture = *state;
 
-        make_work(fixture, 1048576);
+        store_make_work(fixture, 1048576);
         replace_work(fixture, "", plant_fifo);
         assert_int_equal(open_with_work(fixture), -EPERM);
-        assert_message(fixture, "work.img: it is not a regular file");
+        store_said(fixture, "work.img: it is not a regular file");
 }
 
 static void a_work_disk_of_somebody_else_is_refused(void **state) {
@@ -407,11 +363,11 @@ static void a_work_disk_of_somebody_else_is_refused(void **state) {
 
         if (getuid() != 0)
                 skip();
-        make_work(fixture, 1048576);
+        store_make_work(fixture, 1048576);
         fixture_path(fixture, "state/vms/0123456789/work.img", path, sizeof(path));
         assert_int_equal(chown(path, 4242, 4242), 0);
         assert_int_equal(open_with_work(fixture), -EPERM);
-        assert_message(fixture, "work.img: it belongs to uid 4242");
+        store_said(fixture, "work.img: it belongs to uid 4242");
 }
 
 static off_t size_of_changes(const Fixture *fixture) {
@@ -423,148 +379,10 @@ static off_t size_of_changes(const Fixture *fixture) {
         return st.st_size;
 }
 
-/* Loops on the real host, below; the state is the fixture's. */
-static bool open_real(const Fixture *fixture, HostPaths *paths, Host *host) {
-        *paths = host_paths_default;
-        paths->state = fixture->state;
-        assert_int_equal(host_open(paths, host, NULL), 0);
-        return faccessat(host->dev_fd, "loop-control", R_OK | W_OK, 0) >= 0;
-}
-
-static void a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user(void **state) {
-        Fixture *fixture = *state;
-        const VmId other = {.text = "9876543210"};
-        _cleanup_host_ Host host = HOST_INIT;
-        const DiskPlan of_vm = plan(false);
-        DiskFiles files = DISK_FILES_INIT;
-        LoopBinding binding, wrong;
-        dev_t device = 0;
-        HostPaths paths;
-        int loop = -1;
-
-        make_files(fixture);
-        if (!open_real(fixture, &paths, &host))
-                skip();
-        assert_int_equal(disk_open_files(&host, &of_vm, &files, NULL), 0);
-        binding = (LoopBinding) {
-                .vm = &vm, .role = "image", .file_fd = files.image_fd, .read_only = true};
-        if (loop_bind(&host, &binding, &loop, &device, &fixture->error) < 0)
-                fail_msg("%s", fixture->error.message);
-        assert_int_equal(major(device), 7);
-        assert_true(loop_is_bound(&host, device, &binding));
-        wrong = binding;
-        wrong.file_fd = files.cow_fd;
-        assert_false(loop_is_bound(&host, device, &wrong));
-        wrong = binding;
-        wrong.role = "cow";
-        assert_false(loop_is_bound(&host, device, &wrong));
-        wrong = binding;
-        wrong.vm = &other;
-        assert_false(loop_is_bound(&host, device, &wrong));
-        wrong = binding;
-        wrong.read_only = false;
-        assert_false(loop_is_bound(&host, device, &wrong));
-        assert_true(loop_has_role(&host, device, &vm, "image"));
-        assert_false(loop_has_role(&host, device, &vm, "reading"));
-        assert_false(loop_has_role(&host, device, &other, "image"));
-        assert_false(loop_has_role(&host, makedev(8, minor(device)), &vm, "image"));
-        close_fd(loop);
-        assert_false(loop_is_bound(&host, device, &binding));
-        assert_false(loop_has_role(&host, device, &vm, "image"));
-        disk_close_files(&files);
-}
-
-static void a_loop_for_changes_can_be_written(void **state) {
-        Fixture *fixture = *state;
-        static const char sector[512] = "changed";
-        _cleanup_host_ Host host = HOST_INIT;
-        const DiskPlan of_vm = plan(false);
-        DiskFiles files = DISK_FILES_INIT;
-        _cleanup_close_ int loop = -1;
-        LoopBinding binding;
-        HostPaths paths;
-        char read_back[8] = "";
-        dev_t device;
-
-        make_files(fixture);
-        if (!open_real(fixture, &paths, &host))
-                skip();
-        assert_int_equal(disk_open_files(&host, &of_vm, &files, NULL), 0);
-        binding = (LoopBinding) {
-                .vm = &vm, .role = "cow", .file_fd = files.cow_fd, .direct = true};
-        assert_int_equal(loop_bind(&host, &binding, &loop, &device, NULL), 0);
-        assert_int_equal(pwrite(loop, sector, sizeof(sector), 4096), sizeof(sector));
-        assert_int_equal(fsync(loop), 0);
-        assert_int_equal(pread(files.cow_fd, read_back, sizeof(read_back), 4096), 8);
-        assert_string_equal(read_back, "changed");
-        disk_close_files(&files);
-}
-
-static void clearing_unbinds_the_loops_of_that_vm_only(void **state) {
-        Fixture *fixture = *state;
-        const VmId other = {.text = "9876543210"};
-        _cleanup_close_ int theirs = -1;
-        _cleanup_host_ Host host = HOST_INIT;
-        const DiskPlan of_vm = plan(false);
-        DiskFiles files = DISK_FILES_INIT;
-        LoopBinding mine, others;
-        dev_t my_device, their_device;
-        HostPaths paths;
-        int loop = -1;
-
-        make_files(fixture);
-        if (!open_real(fixture, &paths, &host))
-                skip();
-        assert_int_equal(disk_open_files(&host, &of_vm, &files, NULL), 0);
-        mine = (LoopBinding) {.vm = &vm, .role = "image", .file_fd = files.image_fd};
-        others = mine;
-        others.vm = &other;
-        mine.read_only = others.read_only = true;
-        assert_int_equal(loop_bind(&host, &mine, &loop, &my_device, NULL), 0);
-        assert_int_equal(loop_bind(&host, &others, &theirs, &their_device, NULL), 0);
-        /* In use: it is only marked, and told so at the deadline. */
-        assert_int_equal(loops_clear(&host, &vm, 0, &fixture->error), -EBUSY);
-        assert_int_equal(fixture->error.kind, ERROR_BUSY);
-        assert_true(loop_is_bound(&host, my_device, &mine));
-        close_fd(loop);
-        assert_int_equal(loops_clear(&host, &vm, clock_monotonic_usec() + 5 * USEC_PER_SEC, NULL),
-                         0);
-        assert_false(loop_is_bound(&host, my_device, &mine));
-        assert_true(loop_is_bound(&host, their_device, &others));
-        disk_close_files(&files);
-}
-
-static void a_file_below_another_vms_loop_is_shared_and_its_own_is_not(void **state) {
-        Fixture *fixture = *state;
-        const VmId other = {.text = "9876543210"};
-        const DiskPlan with_work = plan(true);
-        _cleanup_host_ Host host = HOST_INIT;
-        DiskFiles files = DISK_FILES_INIT;
-        LoopBinding binding;
-        HostPaths paths;
-        int loop = -1;
-        dev_t device;
-
-        make_work(fixture, 1048576);
-        if (!open_real(fixture, &paths, &host))
-                skip();
-        assert_int_equal(disk_open_files(&host, &with_work, &files, NULL), 0);
-        binding = (LoopBinding) {
-                .vm = &other, .role = "work", .file_fd = files.work_fd, .direct = true};
-        assert_int_equal(loop_bind(&host, &binding, &loop, &device, NULL), 0);
-        assert_int_equal(loops_refuse_shared(&host, &vm, files.work_fd, &fixture->error), -EBUSY);
-        assert_message(fixture, "it is in use, below \"loop");
-        assert_int_equal(loops_refuse_shared(&host, &other, files.work_fd, NULL), 0);
-        assert_int_equal(loops_refuse_shared(&host, &vm, files.cow_fd, NULL), 0);
-        close_fd(loop);
-        assert_int_equal(loops_refuse_shared(&host, &vm, files.work_fd, NULL), 0);
-        disk_close_files(&files);
-}
-
 /* Which is how a root that is read is told to be on another image. */
 static void the_loop_of_another_image_is_not_this_ones(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan of_vm = plan(false);
+        const DiskPlan of_vm = store_plan(false);
         DiskPlan of_other = of_vm;
         _cleanup_host_ Host host = HOST_INIT;
         LoopBinding binding = {.vm = &vm, .role = "image", .file_fd = -1, .read_only = true};
@@ -573,18 +391,18 @@ static void the_loop_of_another_image_is_not_this_ones(void **state) {
         dev_t device;
         int loop = -1;
 
-        make_files(fixture);
+        store_make(fixture);
         fixture_write(fixture, "state/images/" OTHER_IMAGE ".ext4", "");
-        set_size(fixture, "state/images/" OTHER_IMAGE ".ext4", 1048576);
+        store_set_size(fixture, "state/images/" OTHER_IMAGE ".ext4", 1048576);
         of_other.image = OTHER_IMAGE;
-        if (!open_real(fixture, &paths, &host))
+        if (!store_open_host(fixture, &paths, &host))
                 skip();
         assert_int_equal(disk_open_image(&host, &of_vm, &binding.file_fd, NULL), 0);
         assert_int_equal(loop_bind(&host, &binding, &loop, &device, NULL), 0);
         assert_int_equal(disk_refuse_other_image(&host, &of_vm, device, error), 0);
         assert_int_equal(disk_refuse_other_image(&host, &of_other, device, error), -EBUSY);
         assert_int_equal(error->kind, ERROR_BUSY);
-        assert_message(fixture, "on another image than " OTHER_IMAGE);
+        store_said(fixture, "on another image than " OTHER_IMAGE);
         assert_non_null(error->hint);
         error_clear(error);
         /* One that is not there is said to be so. */
@@ -598,14 +416,14 @@ static void the_loop_of_another_image_is_not_this_ones(void **state) {
 /* A file that is being named for its loop has two names for a moment. */
 static void an_image_is_opened_while_nobody_names_it(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan of_vm = plan(false);
+        const DiskPlan of_vm = store_plan(false);
         _cleanup_host_ Host host = HOST_INIT;
         char path[256], name[256];
         HostPaths paths;
         int fd = -1;
 
-        make_files(fixture);
-        (void) open_real(fixture, &paths, &host);
+        store_make(fixture);
+        (void) store_open_host(fixture, &paths, &host);
         fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
         fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
         assert_int_equal(link(path, name), 0);
@@ -620,49 +438,49 @@ static void as_many_vms_have_a_root_device_as_there_are_slots(void **state) {
         assert_int_equal(disk_refuse_full(VM_SLOT_MAX - 1, &fixture->error), 0);
         assert_int_equal(disk_refuse_full(VM_SLOT_MAX, &fixture->error), -EMFILE);
         assert_int_equal(fixture->error.kind, ERROR_UNAVAILABLE);
-        assert_message(fixture, "253 other VMs have a root device, and 253 may at once");
+        store_said(fixture, "253 other VMs have a root device, and 253 may at once");
         assert_non_null(strstr(fixture->error.hint, "stop one"));
 }
 
 static void the_file_of_changes_grows_and_is_roots_then(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan of_vm = plan(false);
+        const DiskPlan of_vm = store_plan(false);
         _cleanup_host_ Host host = HOST_INIT;
         HostPaths paths;
 
-        make_files(fixture);
-        (void) open_real(fixture, &paths, &host);
+        store_make(fixture);
+        (void) store_open_host(fixture, &paths, &host);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, &fixture->error), 0);
         assert_int_equal(size_of_changes(fixture), 4194304);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, NULL), 0);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 1048576, &fixture->error), -EINVAL);
-        assert_message(fixture, "can only grow");
+        store_said(fixture, "can only grow");
         assert_int_equal(size_of_changes(fixture), 4194304);
 }
 
 /* It was killed before it had put its file in the place of the owner's. */
 static void a_file_that_was_left_half_made_is_in_nobodys_way(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan of_vm = plan(false);
+        const DiskPlan of_vm = store_plan(false);
         _cleanup_host_ Host host = HOST_INIT;
         HostPaths paths;
 
-        make_files(fixture);
+        store_make(fixture);
         fixture_write(fixture, "state/jails/.bind", "half");
-        (void) open_real(fixture, &paths, &host);
+        (void) store_open_host(fixture, &paths, &host);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, &fixture->error), 0);
         assert_int_equal(size_of_changes(fixture), 4194304);
 }
 
 static void a_name_that_a_killed_attach_left_is_in_nobodys_way(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan of_vm = plan(false);
+        const DiskPlan of_vm = store_plan(false);
         _cleanup_host_ Host host = HOST_INIT;
         char path[256], name[256];
         HostPaths paths;
 
-        make_files(fixture);
-        (void) open_real(fixture, &paths, &host);
+        store_make(fixture);
+        (void) store_open_host(fixture, &paths, &host);
         fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
         fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
         assert_int_equal(link(path, name), 0);
@@ -676,7 +494,7 @@ static void a_name_that_a_killed_attach_left_is_forgotten(void **state) {
 
         /* A host that never had a jail has no name to forget. */
         assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
-        make_files(fixture);
+        store_make(fixture);
         assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
         fixture_path(fixture, COW, path, sizeof(path));
         fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
@@ -688,24 +506,12 @@ static void a_name_that_a_killed_attach_left_is_forgotten(void **state) {
 
 static void changes_that_are_not_there_do_not_grow(void **state) {
         Fixture *fixture = *state;
-        const DiskPlan of_vm = plan(false);
+        const DiskPlan of_vm = store_plan(false);
 
         fixture_mkdir(fixture, "state/jails");
         assert_int_equal(disk_grow_changes(&fixture->host, &of_vm, 4194304, &fixture->error),
                          -ENOENT);
         assert_int_equal(fixture->error.kind, ERROR_NOT_FOUND);
-}
-
-static void a_host_without_loops_says_so(void **state) {
-        Fixture *fixture = *state;
-        const LoopBinding binding = {.vm = &vm, .role = "cow", .file_fd = -1};
-        dev_t device = 0;
-        int loop = -1;
-
-        assert_int_equal(loop_bind(&fixture->host, &binding, &loop, &device, &fixture->error),
-                         -ENOENT);
-        assert_non_null(strstr(fixture->error.hint, "loop"));
-        assert_int_equal(loop, -1);
 }
 
 int main(void) {
@@ -726,9 +532,6 @@ int main(void) {
                 TEST(another_file_of_roots_is_neither_taken_nor_changed),
                 TEST(changes_of_another_vm_are_refused),
                 TEST(a_file_that_was_left_half_made_is_in_nobodys_way),
-                TEST(a_loop_is_ours_by_file_and_label_and_goes_with_its_last_user),
-                TEST(a_loop_for_changes_can_be_written),
-                TEST(clearing_unbinds_the_loops_of_that_vm_only),
                 TEST(a_work_disk_is_its_file_less_the_tail),
                 TEST(a_vm_without_a_work_disk_has_none_opened),
                 TEST(a_missing_work_disk_is_named),
@@ -737,7 +540,6 @@ int main(void) {
                 TEST(another_files_second_name_is_no_work_disk),
                 TEST(a_fifo_is_no_work_disk_and_does_not_block),
                 TEST(a_work_disk_of_somebody_else_is_refused),
-                TEST(a_file_below_another_vms_loop_is_shared_and_its_own_is_not),
                 TEST(the_loop_of_another_image_is_not_this_ones),
                 TEST(an_image_is_opened_while_nobody_names_it),
                 TEST(as_many_vms_have_a_root_device_as_there_are_slots),
@@ -745,7 +547,6 @@ int main(void) {
                 TEST(a_name_that_a_killed_attach_left_is_in_nobodys_way),
                 TEST(a_name_that_a_killed_attach_left_is_forgotten),
                 TEST(changes_that_are_not_there_do_not_grow),
-                TEST(a_host_without_loops_says_so),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
