@@ -264,7 +264,14 @@ static int was_used(const VmId *vm, Error *reterr) {
                          vm->text);
 }
 
-int jail_drives(const Host *host, const VmId *vm, dev_t ret[_DEVICE_ROLE_MAX], Error *reterr) {
+/* Of another slot's jail the VMM would run with a uid that may be another VM's. */
+static int refuse_other_slot(const VmId *vm, Error *reterr) {
+        return error_set(reterr, ERROR_INVALID_PARAMETER, EINVAL,
+                         "the jail of vm %s was made for another slot", vm->text);
+}
+
+int jail_drives(const Host *host, const VmId *vm, uid_t uid, dev_t ret[_DEVICE_ROLE_MAX],
+                Error *reterr) {
         dev_t drives[_DEVICE_ROLE_MAX] = {0};
         _cleanup_close_ int root_fd = -1;
         struct stat root;
@@ -296,6 +303,8 @@ int jail_drives(const Host *host, const VmId *vm, dev_t ret[_DEVICE_ROLE_MAX], E
                 }
                 if (!S_ISBLK(drive.st_mode))
                         return was_used(vm, reterr);
+                if (drive.st_uid != uid)
+                        return refuse_other_slot(vm, reterr);
                 drives[role] = drive.st_rdev;
         }
         memcpy(ret, drives, sizeof(drives));

@@ -22,5 +22,7 @@ int jail_make(const Host *host, const JailPlan *plan, int *ret_listener, Error *
  * nor a mount: -EXDEV. The VM's unit must not run. */
 int jail_remove(const Host *host, const VmId *vm, Error *reterr);
 /* What the unit may use: the numbers of the drives in a jail that no jailer has run in yet, 0 for a
- * work disk that is not there. -ENOENT (ERROR_NOT_FOUND) when there is no such jail. */
-int jail_drives(const Host *host, const VmId *vm, dev_t ret[_DEVICE_ROLE_MAX], Error *reterr);
+ * work disk that is not there. -ENOENT (ERROR_NOT_FOUND) when there is no such jail, -EINVAL
+ * (ERROR_INVALID_PARAMETER) when it was made for another uid than this, that is another slot. */
+int jail_drives(const Host *host, const VmId *vm, uid_t uid, dev_t ret[_DEVICE_ROLE_MAX],
+                Error *reterr);

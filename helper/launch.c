@@ -153,9 +153,9 @@ int launch_await(sd_bus *bus, const VmId *vm, const char *jailer, uint64_t deadl
 }
 
 /* The numbers in the jail are only as good as the devices that had them. */
-static int find_drives(const Host *host, const VmId *vm, dev_t ret[_DEVICE_ROLE_MAX],
+static int find_drives(const Host *host, const VmId *vm, uid_t uid, dev_t ret[_DEVICE_ROLE_MAX],
                        Error *reterr) {
-        int r = jail_drives(host, vm, ret, reterr);
+        int r = jail_drives(host, vm, uid, ret, reterr);
 
         for (int role = 0; role < _DEVICE_ROLE_MAX && r >= 0; role++) {
                 dev_t device = 0;
@@ -184,7 +184,7 @@ static int launch(const Host *host, const VmId *vm, LaunchPlan *plan, Error *ret
         r = make_room(bus, vm, reterr);
         if (r < 0)
                 return r;
-        r = find_drives(host, vm, plan->drives, reterr);
+        r = find_drives(host, vm, plan->uid, plan->drives, reterr);
         if (r < 0)
                 return r;
         console_hold(plan->console_fd);

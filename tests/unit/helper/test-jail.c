@@ -115,7 +115,8 @@ static void a_jail_has_the_kernel_the_drive_and_a_listener(void **state) {
         assert_int_equal(look(fixture, JAIL "/root/run/v.sock_1024", &st), 0);
         assert_int_equal(st.st_mode, S_IFSOCK | 0600);
         assert_int_equal(look(fixture, JAIL "/root/work.img", &st), -ENOENT);
-        assert_int_equal(jail_drives(&fixture->host, &jailed->plan.vm, drives, NULL), 0);
+        assert_int_equal(jail_drives(&fixture->host, &jailed->plan.vm, jailed->plan.uid,
+                                     drives, NULL), 0);
         assert_int_equal(drives[DEVICE_ROOT], makedev(253, 7));
         assert_int_equal(drives[DEVICE_WORK], 0);
 }
@@ -134,7 +135,8 @@ static void a_jail_has_the_node_of_a_work_disk_too(void **state) {
         assert_int_equal(st.st_mode, S_IFBLK | 0600);
         assert_int_equal(st.st_rdev, makedev(253, 9));
         assert_int_equal(st.st_uid, jailed->plan.uid);
-        assert_int_equal(jail_drives(&fixture->host, &jailed->plan.vm, drives, NULL), 0);
+        assert_int_equal(jail_drives(&fixture->host, &jailed->plan.vm, jailed->plan.uid,
+                                     drives, NULL), 0);
         assert_int_equal(drives[DEVICE_ROOT], makedev(253, 7));
         assert_int_equal(drives[DEVICE_WORK], makedev(253, 9));
 }
@@ -147,8 +149,26 @@ static void a_work_disk_that_is_no_device_is_not_launched(void **state) {
                 skip();
         assert_int_equal(make(jailed), 0);
         fixture_write(jailed->fixture, JAIL "/root/work.img", "a file");
-        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, drives, NULL),
+        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, jailed->plan.uid,
+                                     drives, NULL),
                          -ESTALE);
+}
+
+/* With another slot's uid the VMM could be another VM's. */
+static void a_jail_of_another_slot_is_not_launched(void **state) {
+        Jailed *jailed = *state;
+        Fixture *fixture = jailed->fixture;
+        dev_t drives[_DEVICE_ROLE_MAX] = {0};
+
+        if (!may_make_nodes(fixture))
+                skip();
+        assert_int_equal(make(jailed), 0);
+        assert_int_equal(jail_drives(&fixture->host, &jailed->plan.vm, jailed->plan.uid + 1,
+                                     drives, &fixture->error),
+                         -EINVAL);
+        assert_int_equal(fixture->error.kind, ERROR_INVALID_PARAMETER);
+        assert_non_null(strstr(fixture->error.message, "another slot"));
+        assert_int_equal(drives[DEVICE_ROOT], 0);
 }
 
 static void the_listener_takes_calls(void **state) {
@@ -384,7 +404,8 @@ static void a_vm_without_a_jail_has_no_drive(void **state) {
         Jailed *jailed = *state;
         dev_t drives[_DEVICE_ROLE_MAX];
 
-        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, drives,
+        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, jailed->plan.uid,
+                                     drives,
                                      &jailed->fixture->error),
                          -ENOENT);
         assert_int_equal(jailed->fixture->error.kind, ERROR_NOT_FOUND);
@@ -398,7 +419,8 @@ static void a_jail_without_a_device_is_not_launched(void **state) {
         fixture_mkdir(jailed->fixture, JAIL);
         fixture_mkdir(jailed->fixture, JAIL "/root");
         fixture_write(jailed->fixture, JAIL "/root/root.img", "a file");
-        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, drives, NULL),
+        assert_int_equal(jail_drives(&jailed->fixture->host, &jailed->plan.vm, jailed->plan.uid,
+                                     drives, NULL),
                          -ESTALE);
 }
 
@@ -409,6 +431,7 @@ int main(void) {
                 JAIL_TEST(a_jail_has_the_kernel_the_drive_and_a_listener),
                 JAIL_TEST(a_jail_has_the_node_of_a_work_disk_too),
                 JAIL_TEST(a_work_disk_that_is_no_device_is_not_launched),
+                JAIL_TEST(a_jail_of_another_slot_is_not_launched),
                 JAIL_TEST(the_listener_takes_calls),
                 JAIL_TEST(modules_go_along_unless_they_are_empty),
                 JAIL_TEST(a_kernel_that_is_not_there_is_refused),

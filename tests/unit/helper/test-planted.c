@@ -174,7 +174,7 @@ static int remove_it(Planted *planted, Error *reterr) {
 static int launch(Planted *planted, Error *reterr) {
         dev_t drives[_DEVICE_ROLE_MAX] = {0};
 
-        return jail_drives(&planted->host, &vm, drives, reterr);
+        return jail_drives(&planted->host, &vm, VM_UID, drives, reterr);
 }
 
 static int hand_over(Planted *planted, Error *reterr) {
