@@ -92,7 +92,9 @@ static void done(VarlinkCall *call, int r, const Error *error, uint64_t duration
                                                      .error = error,
                                                      .duration_usec = duration_usec,
                                              });
-        session->vm = (VmId) {};
+        /* Not with the connection's end, of which the caller decides, and which the close of what it has
+         * sent can hold up. */
+        session_leave_vm(session);
 }
 
 static void refused(const Peer *peer, const Error *error, void *userdata) {

@@ -225,12 +225,17 @@ int handle_launch(VarlinkCall *call, const void *parameters, void *userdata, Err
         VmId vm;
         int r;
 
-        r = session_vm(session, request->vm, &vm, reterr);
+        r = session_name_vm(session, request->vm, &vm, reterr);
         if (r < 0)
                 return r;
+        /* Before the VM is locked: to look at what a caller sends, or to close it, can take as long as it
+         * likes, as with a file on FUSE. */
         if (n_fds != 2)
                 return bad_fds("the request does not carry two descriptors", reterr);
         r = launch_check_stdio(console_fd, log_fd, reterr);
+        if (r < 0)
+                return r;
+        r = session_lock_vm(session, reterr);
         if (r < 0)
                 return r;
         r = prepare(session, &host, &programs, &jails, reterr);

@@ -8,10 +8,18 @@
 
 #include "common/clock.h"
 #include "helper/guard.h"
+#include "helper/handover.h"
 #include "helper/manager.h"
 #include "helper/waiting.h"
 
 #define CLOSED_LOG_USEC (60 * USEC_PER_SEC)
+
+/* A moment, so that one process ends many. */
+#define DISMISSED_USEC (20 * USEC_PER_MSEC)
+#define DISMISSED_MAX 64 /* and no further connection is accepted until they have ended */
+/* Past the longest connection: what still holds a session then is a call to the kernel, such as the close
+ * of a descriptor that came with a request, and a signal ends most of these. */
+#define SESSION_GRACE_USEC (60 * USEC_PER_SEC)
 
 #define GUARD_PAUSE_USEC (100 * USEC_PER_MSEC) /* from one look at the tables to the next */
 #define GUARD_RETRY_USEC (2 * USEC_PER_SEC)    /* after a failure, then twice as long each time */
@@ -21,6 +29,7 @@ struct Manager {
         const ManagerConfig *config;
         sd_event *event;
         sd_event_source *listener, *idle_timer, *idle_check, *sigterm, *sigint;
+        sd_event_source *dismissal; /* a timer; on while somebody is dismissed */
         sd_event_source *guard_watch, *guard_timer, *guard_check; /* NULL: it does not guard */
         size_t n_sessions, n_others; /* n_others: those of these that are not root's */
         Waiting waiting;             /* not root's; somebody only while others have all they may */
@@ -32,9 +41,16 @@ struct Manager {
         bool stopping;
 };
 
-typedef int (*ChildMain)(const Manager *manager, int fd);
+typedef struct Child {
+        int (*main)(const Manager *manager, int fd);
+        sd_event_child_handler_t ended;
+        bool keeps_dismissed; /* their connections end with it */
+} Child;
 
 static int session_main(const Manager *manager, int fd) {
+        const uint64_t usec = manager->config->session.times.total_timeout_usec + SESSION_GRACE_USEC;
+
+        (void) alarm((unsigned) (usec / USEC_PER_SEC));
         return session_serve(&manager->config->session, fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -60,6 +76,10 @@ static int idle_check_main(const Manager *manager, _unused_ int fd) {
         return has_vm ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int dismissed_main(_unused_ const Manager *manager, _unused_ int fd) {
+        return EXIT_SUCCESS;
+}
+
 #define EXIT_OWES_RELOAD 2
 
 static int guard_main(const Manager *manager, _unused_ int fd) {
@@ -73,23 +93,12 @@ static int guard_main(const Manager *manager, _unused_ int fd) {
         return guard.owes_reload ? EXIT_OWES_RELOAD : EXIT_FAILURE;
 }
 
-/* Forks and watches. The child keeps SIGTERM blocked: a stop of the helper lets a step that has
- * begun come to its end. It never touches the loop, which libsystemd ties to the parent's pid. */
-static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
-                         sd_event_child_handler_t handler, sd_event_source **ret) {
+/* Has the loop reap it. */
+static int manager_watch(Manager *manager, const Child *child, pid_t pid, sd_event_source **ret) {
         sd_event_source *source = NULL;
-        pid_t pid;
         int r;
 
-        pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0) {
-                (void) close(manager->config->listen_fd);
-                waiting_clear(&manager->waiting);
-                _exit(child_main(manager, fd));
-        }
-        r = sd_event_add_child(manager->event, &source, pid, WEXITED, handler, manager);
+        r = sd_event_add_child(manager->event, &source, pid, WEXITED, child->ended, manager);
         /* Not oneshot: while a debugger holds it, the first sign of its end comes too early to reap it.
          * libsystemd tells epoll so only when it is turned on. */
         if (r >= 0)
@@ -101,22 +110,68 @@ static int manager_spawn(Manager *manager, ChildMain child_main, int fd,
         else if (r >= 0)
                 r = sd_event_source_set_floating(source, 1);
         sd_event_source_unref(source);
+        return r < 0 ? r : 0;
+}
+
+/* Forks and watches. fd is the child's from then on; after a failure it is still the caller's. The child
+ * keeps SIGTERM blocked: a stop of the helper lets a step that has begun come to its end. It never
+ * touches the loop, which libsystemd ties to the parent's pid. */
+static int manager_spawn(Manager *manager, const Child *child, int fd, sd_event_source **ret) {
+        _cleanup_handover_ Handover handover = HANDOVER_INIT;
+        pid_t pid;
+        int r;
+
+        r = handover_open(&handover);
+        if (r < 0)
+                return r;
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                close_fd(manager->config->listen_fd);
+                waiting_close(&manager->waiting, child->keeps_dismissed);
+                if (handover_by_child(&handover) < 0)
+                        _exit(EXIT_FAILURE);
+                _exit(child->main(manager, fd));
+        }
+        r = handover_await_child(&handover);
+        if (r >= 0)
+                r = manager_watch(manager, child, pid, ret);
         if (r < 0) {
-                /* Nobody would reap it or count it: the connection is lost instead. */
+                /* Nobody would reap it or count it. */
                 (void) kill(pid, SIGKILL);
                 (void) waitpid(pid, NULL, 0);
+                return r;
         }
-        return r < 0 ? r : 0;
+        close_fd(fd);
+        if (child->keeps_dismissed)
+                waiting_let_go(&manager->waiting);
+        /* It cannot fail: both ends of that pipe are open here. */
+        return handover_by_parent(&handover);
+}
+
+/* Later ones do not put it off. */
+static int manager_dismiss_soon(Manager *manager) {
+        int on, r;
+
+        r = sd_event_source_get_enabled(manager->dismissal, &on);
+        if (r < 0 || on != SD_EVENT_OFF)
+                return r;
+        r = sd_event_source_set_time_relative(manager->dismissal, DISMISSED_USEC);
+        return r < 0 ? r : sd_event_source_set_enabled(manager->dismissal, SD_EVENT_ONESHOT);
 }
 
 /* Accept while there is a session left: only root can take the last. Count idle time while there is no
  * session, and so nobody who waits for one. */
 static int manager_rearm(Manager *manager) {
-        bool accepts = !manager->stopping && manager->n_sessions < manager->config->sessions_max;
+        bool accepts = !manager->stopping && manager->n_sessions < manager->config->sessions_max &&
+                       manager->waiting.n_dismissed < DISMISSED_MAX;
         bool idle = !manager->stopping && manager->n_sessions == 0;
         int r;
 
         r = sd_event_source_set_enabled(manager->listener, accepts ? SD_EVENT_ON : SD_EVENT_OFF);
+        if (r >= 0 && manager->waiting.n_dismissed > 0)
+                r = manager_dismiss_soon(manager);
         if (r < 0)
                 return r;
         if (idle) {
@@ -136,13 +191,15 @@ static int on_root_exit(sd_event_source *source, const siginfo_t *info, void *us
 static int on_other_exit(sd_event_source *source, const siginfo_t *info, void *userdata);
 
 /* Takes the connection, which is lost where no process can be made for it: -errno. */
-static int manager_serve(Manager *manager, int fd_taken, bool root) {
-        _cleanup_close_ int fd = fd_taken;
+static int manager_serve(Manager *manager, int fd, bool root) {
+        static const Child others = {.main = session_main, .ended = on_other_exit};
+        static const Child roots = {.main = session_main, .ended = on_root_exit};
         int r;
 
-        r = manager_spawn(manager, session_main, fd, root ? on_root_exit : on_other_exit, NULL);
+        r = manager_spawn(manager, root ? &roots : &others, fd, NULL);
         if (r < 0) {
                 log_write(LOG_ERR, NULL, "cannot serve a connection: %s", strerror(-r));
+                waiting_dismiss(&manager->waiting, fd);
                 return r;
         }
         manager->n_sessions++;
@@ -192,6 +249,24 @@ static int on_other_exit(sd_event_source *source, const siginfo_t *info, void *u
         return session_ended(manager, source, info);
 }
 
+static int on_dismissed_exit(sd_event_source *source, _unused_ const siginfo_t *info,
+                             _unused_ void *userdata) {
+        return sd_event_source_set_floating(source, 0);
+}
+
+/* After a failure again, a moment later. */
+static int on_dismissal(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        static const Child child = {
+                .main = dismissed_main,
+                .ended = on_dismissed_exit,
+                .keeps_dismissed = true,
+        };
+        Manager *manager = userdata;
+
+        (void) manager_spawn(manager, &child, -1, NULL);
+        return manager_rearm(manager);
+}
+
 static int on_idle_check_exit(_unused_ sd_event_source *source, const siginfo_t *info,
                               void *userdata) {
         Manager *manager = userdata;
@@ -208,13 +283,13 @@ static int on_idle_check_exit(_unused_ sd_event_source *source, const siginfo_t 
 }
 
 static int on_idle(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        static const Child child = {.main = idle_check_main, .ended = on_idle_check_exit};
         Manager *manager = userdata;
 
         if (manager->idle_check)
                 return 0;
         manager->n_accepted_at_check = manager->n_accepted;
-        return manager_spawn(manager, idle_check_main, -1, on_idle_check_exit,
-                             &manager->idle_check);
+        return manager_spawn(manager, &child, -1, &manager->idle_check);
 }
 
 static int guard_later(Manager *manager, uint64_t usec) {
@@ -249,6 +324,7 @@ static int on_guard_exit(_unused_ sd_event_source *source, const siginfo_t *info
 /* At once, for until then guests are not held. What changes meanwhile waits: all changes of a moment,
  * such as those of one transaction, are one. */
 static int guard_look(Manager *manager) {
+        static const Child child = {.main = guard_main, .ended = on_guard_exit};
         int r = sd_event_source_set_enabled(manager->guard_watch, SD_EVENT_OFF);
 
         if (r >= 0)
@@ -259,7 +335,7 @@ static int guard_look(Manager *manager) {
         manager->guard_again = manager->guard_check != NULL;
         if (manager->guard_again || (manager->guard_retry_usec == 0 && !guard_is_needed(&manager->guard)))
                 return 0;
-        r = manager_spawn(manager, guard_main, -1, on_guard_exit, &manager->guard_check);
+        r = manager_spawn(manager, &child, -1, &manager->guard_check);
         if (r >= 0)
                 return 0;
         log_write(LOG_ERR, NULL, "cannot look after the guests' network: %s", strerror(-r));
@@ -292,23 +368,20 @@ static void log_closed(Manager *manager, uid_t uid) {
 }
 
 /* Whoever is not root has his place: in a session, or behind those who came earlier. */
-static void manager_admit(Manager *manager, int fd_taken, const Peer *peer) {
-        _cleanup_close_ int fd = fd_taken;
-
-        if (peer->uid == 0 || manager_has_room(manager))
-                (void) manager_serve(manager, steal_fd(&fd), peer->uid == 0);
-        else if (waiting_add(&manager->waiting, fd))
-                (void) steal_fd(&fd);
-        else
+static void manager_admit(Manager *manager, int fd, const Peer *peer) {
+        if (peer->uid == 0 || manager_has_room(manager)) {
+                (void) manager_serve(manager, fd, peer->uid == 0);
+        } else if (!waiting_add(&manager->waiting, fd)) {
+                waiting_dismiss(&manager->waiting, fd);
                 log_closed(manager, peer->uid);
+        }
 }
 
 static int on_connection(_unused_ sd_event_source *source, int listen_fd,
                          _unused_ uint32_t revents, void *userdata) {
         Manager *manager = userdata;
-        _cleanup_close_ int fd = -1;
         Peer peer;
-        int r;
+        int fd, r;
 
         fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
@@ -317,11 +390,12 @@ static int on_connection(_unused_ sd_event_source *source, int listen_fd,
                 return -errno;
         manager->n_accepted++;
         r = peer_read(fd, &peer);
-        if (r < 0) {
+        if (r >= 0) {
+                manager_admit(manager, fd, &peer);
+        } else {
+                waiting_dismiss(&manager->waiting, fd);
                 log_write(LOG_ERR, NULL, "cannot tell who has connected: %s", strerror(-r));
-                return 0;
         }
-        manager_admit(manager, steal_fd(&fd), &peer);
         return manager_rearm(manager);
 }
 
@@ -331,7 +405,7 @@ static int on_signal(_unused_ sd_event_source *source, _unused_ const struct sig
 
         manager->stopping = true;
         /* Nothing of theirs has begun; served, they could take longer than a stop may. */
-        waiting_clear(&manager->waiting);
+        waiting_dismiss_all(&manager->waiting);
         (void) sd_notify(0, "STOPPING=1");
         return manager_rearm(manager);
 }
@@ -378,6 +452,12 @@ static int manager_add_sources(Manager *manager) {
         r = sd_event_source_set_exit_on_failure(manager->idle_timer, 1);
         if (r < 0)
                 return r;
+        r = sd_event_add_time_relative(manager->event, &manager->dismissal, CLOCK_MONOTONIC, 0, 1,
+                                       on_dismissal, manager);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(manager->dismissal, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
         r = sd_event_add_signal(manager->event, &manager->sigterm, SIGTERM, on_signal, manager);
         if (r < 0)
                 return r;
@@ -400,7 +480,7 @@ int manager_new(const ManagerConfig *config, Manager **ret) {
         if (!manager)
                 return -ENOMEM;
         manager->config = config;
-        r = waiting_new(config->waiting_max, &manager->waiting);
+        r = waiting_new(config->waiting_max, DISMISSED_MAX, &manager->waiting);
         if (r >= 0)
                 r = sd_event_new(&manager->event);
         if (r >= 0)
@@ -428,13 +508,14 @@ Manager *manager_free(Manager *manager) {
         sd_event_source_unref(manager->listener);
         sd_event_source_unref(manager->idle_timer);
         sd_event_source_unref(manager->idle_check);
+        sd_event_source_unref(manager->dismissal);
         sd_event_source_unref(manager->guard_watch);
         sd_event_source_unref(manager->guard_timer);
         sd_event_source_unref(manager->guard_check);
         sd_event_source_unref(manager->sigterm);
         sd_event_source_unref(manager->sigint);
         sd_event_unref(manager->event);
-        waiting_clear(&manager->waiting);
+        waiting_free(&manager->waiting);
         free(manager);
         return NULL;
 }

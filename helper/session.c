@@ -54,7 +54,7 @@ int session_open(const SessionConfig *config, int fd, Session *ret, Error *reter
 }
 
 void session_clear(Session *session) {
-        session->vm_lock_fd = close_fd(session->vm_lock_fd);
+        session_leave_vm(session);
         install_conf_clear(&session->install);
         config_clear(&session->settings);
 }
@@ -101,11 +101,10 @@ static int wait_for_lock(const Session *session, int fd, Error *reterr) {
         return 0;
 }
 
-static int lock_vm(Session *session, Error *reterr) {
+int session_lock_vm(Session *session, Error *reterr) {
         _cleanup_close_ int state_fd = -1, fd = -1;
         int r;
 
-        session->vm_lock_fd = close_fd(session->vm_lock_fd);
         state_fd = open(session->config->paths->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (state_fd < 0)
                 return error_set_errno(reterr, errno, "cannot lock the VM");
@@ -118,13 +117,25 @@ static int lock_vm(Session *session, Error *reterr) {
         return r;
 }
 
-int session_vm(Session *session, const char *id, VmId *ret, Error *reterr) {
+int session_name_vm(Session *session, const char *id, VmId *ret, Error *reterr) {
         int r = vm_id_parse(id, ret);
 
+        session_leave_vm(session);
         if (r < 0)
                 return error_set(reterr, ERROR_INVALID_PARAMETER, -r, "\"%s\" is no VM id", id);
         session->vm = *ret;
-        return lock_vm(session, reterr);
+        return 0;
+}
+
+int session_vm(Session *session, const char *id, VmId *ret, Error *reterr) {
+        int r = session_name_vm(session, id, ret, reterr);
+
+        return r < 0 ? r : session_lock_vm(session, reterr);
+}
+
+void session_leave_vm(Session *session) {
+        session->vm_lock_fd = close_fd(session->vm_lock_fd);
+        session->vm = (VmId) {};
 }
 
 int session_serve(const SessionConfig *config, int fd_taken) {

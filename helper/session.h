@@ -27,7 +27,7 @@ typedef struct Session {
         Config settings; /* after session_host() */
         HostPaths paths; /* likewise: the configured ones */
         VmId vm;         /* the call's, for its record; "" where it is about none */
-        int vm_lock_fd;  /* of that VM, until the connection ends; -1: none */
+        int vm_lock_fd;  /* of that VM, until the call ends; -1: none */
 } Session;
 
 /* A session that is cleared without having been opened must close nothing. */
@@ -42,11 +42,16 @@ void session_clear(Session *session);
 /* Reads banger.conf and opens the host with the names that it gives; for handlers, so that a
  * mistake in the file is told to whoever asks. The session must outlive the host. */
 int session_host(Session *session, Host *ret, Error *reterr);
-/* Parses the id that a call is about, remembers it for the call's record, and waits until no other
- * connection's call is about it: a caller that was killed may have left a step under way, and whoever
- * cleans up after it comes later than that. ERROR_BUSY after 30 s, ERROR_CANCELED when the client leaves.
- */
+/* Parses the id that a call is about, and remembers it for the call's record. */
+int session_name_vm(Session *session, const char *id, VmId *ret, Error *reterr);
+/* Waits until no other connection's call is about that VM: a caller that was killed may have left a step
+ * under way, and whoever cleans up after it comes later than that. ERROR_BUSY after 30 s, ERROR_CANCELED
+ * when the client leaves. */
+int session_lock_vm(Session *session, Error *reterr);
+/* Both. */
 int session_vm(Session *session, const char *id, VmId *ret, Error *reterr);
+/* The call's end: others may have the VM. */
+void session_leave_vm(Session *session);
 
 /* Serves an accepted connection (taken) until it ends. Blocks. 0 for a proper end, -EACCES for a
  * peer that was refused. */

@@ -4,25 +4,29 @@
 
 #include "helper/waiting.h"
 
-int waiting_new(size_t max, Waiting *ret) {
-        struct pollfd *clients = calloc(max, sizeof(*clients));
+int waiting_new(size_t max, size_t further_max, Waiting *ret) {
+        Waiting waiting = {.max = max};
 
-        if (max > 0 && !clients)
+        waiting.clients = calloc(max + 1, sizeof(*waiting.clients));
+        waiting.dismissed = calloc(max + further_max, sizeof(*waiting.dismissed));
+        if (!waiting.clients || !waiting.dismissed) {
+                waiting_free(&waiting);
                 return -ENOMEM;
-        *ret = (Waiting) {.clients = clients, .max = max};
+        }
+        *ret = waiting;
         return 0;
 }
 
 /* One who has left needs no session: a process would be made only to see that. With no events asked
  * for, poll(2) tells of just these. */
-static void drop_those_who_left(Waiting *waiting) {
+static void dismiss_those_who_left(Waiting *waiting) {
         size_t n = 0;
 
         if (poll(waiting->clients, waiting->n, 0) <= 0)
                 return;
         for (size_t i = 0; i < waiting->n; i++)
                 if (waiting->clients[i].revents)
-                        close_fd(waiting->clients[i].fd);
+                        waiting_dismiss(waiting, waiting->clients[i].fd);
                 else
                         waiting->clients[n++] = waiting->clients[i];
         waiting->n = n;
@@ -30,7 +34,7 @@ static void drop_those_who_left(Waiting *waiting) {
 
 bool waiting_add(Waiting *waiting, int fd) {
         if (waiting->n == waiting->max)
-                drop_those_who_left(waiting);
+                dismiss_those_who_left(waiting);
         if (waiting->n == waiting->max)
                 return false;
         waiting->clients[waiting->n++] = (struct pollfd) {.fd = fd};
@@ -40,7 +44,7 @@ bool waiting_add(Waiting *waiting, int fd) {
 int waiting_take(Waiting *waiting) {
         int fd;
 
-        drop_those_who_left(waiting);
+        dismiss_those_who_left(waiting);
         if (waiting->n == 0)
                 return -1;
         fd = waiting->clients[0].fd;
@@ -50,9 +54,32 @@ int waiting_take(Waiting *waiting) {
         return fd;
 }
 
-void waiting_clear(Waiting *waiting) {
+void waiting_dismiss(Waiting *waiting, int fd) {
+        waiting->dismissed[waiting->n_dismissed++] = fd;
+}
+
+void waiting_dismiss_all(Waiting *waiting) {
+        for (size_t i = 0; i < waiting->n; i++)
+                waiting_dismiss(waiting, waiting->clients[i].fd);
+        waiting->n = 0;
+}
+
+void waiting_close(Waiting *waiting, bool keep_dismissed) {
         for (size_t i = 0; i < waiting->n; i++)
                 close_fd(waiting->clients[i].fd);
+        waiting->n = 0;
+        if (!keep_dismissed)
+                waiting_let_go(waiting);
+}
+
+void waiting_let_go(Waiting *waiting) {
+        for (size_t i = 0; i < waiting->n_dismissed; i++)
+                close_fd(waiting->dismissed[i]);
+        waiting->n_dismissed = 0;
+}
+
+void waiting_free(Waiting *waiting) {
         free(waiting->clients);
+        free(waiting->dismissed);
         *waiting = (Waiting) {};
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <sys/socket.h>
 
 #include "helper/waiting.h"
@@ -15,7 +16,7 @@ static int setup(void **state) {
         Queue *queue = calloc(1, sizeof(*queue));
 
         assert_non_null(queue);
-        assert_int_equal(waiting_new(MAX, &queue->waiting), 0);
+        assert_int_equal(waiting_new(MAX, 1, &queue->waiting), 0);
         for (size_t i = 0; i <= MAX; i++) {
                 int ends[2];
 
@@ -30,7 +31,8 @@ static int setup(void **state) {
 static int teardown(void **state) {
         Queue *queue = *state;
 
-        waiting_clear(&queue->waiting);
+        waiting_close(&queue->waiting, false);
+        waiting_free(&queue->waiting);
         for (size_t i = 0; i <= MAX; i++) {
                 close_fd(queue->clients[i]);
                 close_fd(queue->ours[i]);
@@ -64,6 +66,17 @@ static void assert_closed(const Queue *queue, size_t client) {
         char byte;
 
         assert_int_equal(recv(queue->clients[client], &byte, 1, MSG_DONTWAIT), 0);
+}
+
+static void assert_open(const Queue *queue, size_t client) {
+        char byte;
+
+        assert_int_equal(recv(queue->clients[client], &byte, 1, MSG_DONTWAIT), -1);
+        assert_int_equal(errno, EAGAIN);
+}
+
+static void dismiss(Queue *queue, size_t client) {
+        waiting_dismiss(&queue->waiting, steal_fd(&queue->ours[client]));
 }
 
 static void the_first_come_is_the_first_taken(void **state) {
@@ -108,6 +121,7 @@ static void one_who_has_left_is_not_taken(void **state) {
         leave(queue, 0);
         assert_taken(queue, 1);
         assert_int_equal(waiting_take(&queue->waiting), -1);
+        assert_int_equal(queue->waiting.n_dismissed, 1);
 }
 
 /* A request that lies unread, or an end of the requests, is not the client's leaving. */
@@ -123,16 +137,44 @@ static void one_who_waits_for_a_reply_is_taken(void **state) {
         assert_int_equal(byte, '!');
 }
 
-static void clearing_closes_all(void **state) {
+static void one_dismissed_is_open_until_let_go_of(void **state) {
+        Queue *queue = *state;
+
+        assert_true(add(queue, 0));
+        dismiss(queue, 1);
+        assert_open(queue, 1);
+        waiting_let_go(&queue->waiting);
+        assert_closed(queue, 1);
+        assert_open(queue, 0);
+        assert_taken(queue, 0);
+}
+
+static void all_are_dismissed(void **state) {
         Queue *queue = *state;
 
         assert_true(add(queue, 0));
         assert_true(add(queue, 1));
-        waiting_clear(&queue->waiting);
-        assert_closed(queue, 0);
-        assert_closed(queue, 1);
+        dismiss(queue, 2);
+        waiting_dismiss_all(&queue->waiting);
         assert_int_equal(waiting_take(&queue->waiting), -1);
-        assert_false(add(queue, 2));
+        for (size_t i = 0; i <= MAX; i++)
+                assert_open(queue, i);
+        waiting_let_go(&queue->waiting);
+        for (size_t i = 0; i <= MAX; i++)
+                assert_closed(queue, i);
+}
+
+static void a_forked_process_closes_all_or_those_that_wait(void **state) {
+        Queue *queue = *state;
+
+        assert_true(add(queue, 0));
+        dismiss(queue, 1);
+        waiting_close(&queue->waiting, true);
+        assert_closed(queue, 0);
+        assert_open(queue, 1);
+        assert_int_equal(waiting_take(&queue->waiting), -1);
+        waiting_close(&queue->waiting, false);
+        assert_closed(queue, 1);
 }
 
 #define WAITING_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -144,7 +186,9 @@ int main(void) {
                 WAITING_TEST(one_who_has_left_makes_room),
                 WAITING_TEST(one_who_has_left_is_not_taken),
                 WAITING_TEST(one_who_waits_for_a_reply_is_taken),
-                WAITING_TEST(clearing_closes_all),
+                WAITING_TEST(one_dismissed_is_open_until_let_go_of),
+                WAITING_TEST(all_are_dismissed),
+                WAITING_TEST(a_forked_process_closes_all_or_those_that_wait),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
