@@ -243,6 +243,63 @@ static void a_verb_that_does_not_exist_leaves_a_record(void **state) {
         assert_string_not_equal(served->records[0].result, "ok");
 }
 
+/* With a terminal or another file, and a pipe. */
+static int launch(Served *served, bool terminal) {
+        char id[] = "0123456789";
+        const RootLaunch request = {.vm = id, .slot = 1, .vcpus = 1, .memory_mib = 128};
+        _cleanup_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        int ends[2], fds[2], r;
+        char name[64];
+
+        assert_int_equal(unlockpt(master), 0);
+        assert_int_equal(ptsname_r(master, name, sizeof(name)), 0);
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        fds[0] = open(terminal ? name : "/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+        fds[1] = ends[1];
+        assert_true(fds[0] >= 0);
+        close_fd(ends[0]);
+        r = varlink_client_call(served->client, &interface_root, "Launch", &request, NULL, fds, 2,
+                                NULL, clock_monotonic_usec() + 10 * USEC_PER_SEC,
+                                &served->fixture->error);
+        close_fd(fds[0]);
+        close_fd(fds[1]);
+        return r;
+}
+
+/* As another session would; the caller's. */
+static int lock_all_vms(const Served *served) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int fd;
+
+        fd = host_open_lock(served->fixture->host.state_fd, ".lock");
+        assert_true(fd >= 0);
+        assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+        return fd;
+}
+
+static void a_vm_is_locked_no_longer_than_the_call(void **state) {
+        Served *served = *state;
+
+        fixture_mkdir(served->fixture, "state/jails");
+        start(served);
+        assert_true(launch(served, true) < 0);
+        assert_int_equal(served->fixture->error.kind, ERROR_UNAVAILABLE); /* no /dev/kvm */
+        close_fd(lock_all_vms(served));
+        stop(served);
+}
+
+static void what_a_caller_sends_is_looked_at_before_its_vm_is_locked(void **state) {
+        Served *served = *state;
+        int lock;
+
+        fixture_mkdir(served->fixture, "state/jails");
+        lock = lock_all_vms(served);
+        start(served);
+        assert_int_equal(launch(served, false), -EINVAL);
+        stop(served);
+        close_fd(lock);
+}
+
 /* A connection as of somebody who is neither root nor the owner. */
 static bool stranger_connects(const Served *served, int fds[static 2]) {
         bool made;
@@ -361,6 +418,8 @@ int main(void) {
                 SESSION_TEST(every_call_leaves_one_record),
                 SESSION_TEST(a_record_names_the_operation_that_the_call_is_for),
                 SESSION_TEST(one_call_about_a_vm_waits_for_another),
+                SESSION_TEST(a_vm_is_locked_no_longer_than_the_call),
+                SESSION_TEST(what_a_caller_sends_is_looked_at_before_its_vm_is_locked),
                 SESSION_TEST(a_verb_that_does_not_exist_leaves_a_record),
                 SESSION_TEST(a_stranger_is_refused_and_recorded),
                 SESSION_TEST(a_refused_client_closes_its_own_descriptor_only),
