@@ -3,13 +3,15 @@
 
 Runs in the host as the owner. Without CONNECTIONS: many requests on one connection,
 clients that stall, and requests at and past the cap. With them: so many connections that
-say nothing, until FILE is gone. Prints what came of each; 1 if it is not what should.
+say nothing, until FILE is gone; some have sent a descriptor whose close takes very long, and
+some of these have left. Prints what came of each; 1 if it is not what should.
 """
 import json
 import os
 import resource
 import select
 import socket
+import struct
 import sys
 import threading
 import time
@@ -20,6 +22,8 @@ REQUESTS = 10000
 CAP = 64 << 10  # varlink_limits_helper
 STALL_S = 5  # helper/main.c
 PATIENCE_S = 60
+SERVED = 56  # helper/main.c: sessions_max - sessions_reserved
+LINGERING = 20
 
 
 def connect():
@@ -135,14 +139,56 @@ def run_cases():
     return not wrong
 
 
+def make_lingering(listener):
+    """A TCP socket whose close waits for its peer to read; and that peer."""
+    lingering = socket.socket()
+    lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 1000))
+    lingering.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    lingering.connect(listener.getsockname())
+    peer = listener.accept()[0]
+    lingering.setblocking(False)
+    try:
+        while lingering.send(bytes(4096)):
+            pass
+    except BlockingIOError:
+        pass
+    return lingering, peer
+
+
+def send_lingering(listener, get_connection):
+    """Leaves the only copy in the connection; returns that and the peer."""
+    lingering, peer = make_lingering(listener)
+    with lingering:
+        connection = get_connection()
+        try:
+            socket.send_fds(connection, [PING[:1]], [lingering.fileno()])
+        except BrokenPipeError:
+            pass
+    return connection, peer
+
+
 def hold(n_connections, path):
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     connections = [connect() for _ in range(n_connections)]
+    # Of those who wait for a session, and who leave; and of those who are turned away.
+    peers = []
+    for _ in range(LINGERING):
+        connection, peer = send_lingering(listener, lambda: connections.pop(SERVED + 10))
+        connection.close()
+        peers.append(peer)
+    for _ in range(LINGERING):
+        connection, peer = send_lingering(listener, connect)
+        connections.append(connection)
+        peers.append(peer)
     waiting = {connection.fileno(): connection for connection in connections}
     poller = select.poll()
     for descriptor in waiting:
         poller.register(descriptor, select.POLLIN)
-    print(f"holding {len(waiting)}", flush=True)
+    print(f"holding {len(waiting)}, and {len(peers)} descriptors that linger", flush=True)
     n_cut = 0
     while os.path.exists(path):
         for descriptor, _ in poller.poll(500):
