@@ -9,6 +9,10 @@
 /* Of a guest, at once. An eighth of the least net.netfilter.nf_conntrack_max that a host with 1 GiB
  * has (65536; nf_conntrack_init_start() of the kernel): no guest alone keeps the host from talking. */
 #define CONNECTIONS_MAX 8192
+/* Of a guest. The host keeps those of a datagram that is not whole for 30 s (net.ipv4.ipfrag_time), about
+ * 2.3 KiB each as a tap makes them, in 4 MiB for all (ipfrag_high_thresh): with these a guest has a quarter
+ * of it at most. */
+#define FRAGMENTS "rate over 8/second burst 200 packets"
 
 typedef struct AddressText {
         char text[INET_ADDRSTRLEN];
@@ -73,6 +77,9 @@ static void write_bridge_sets(FILE *out, const FirewallPlan *plan, const Firewal
                         guest->names.mac_text, address_text(guest->address).text, guest->vm.text);
         }
         close_set(out, n);
+        open_set(out, "set", "fragments",
+                 "ifname\n\t\tsize 1024\n\t\tflags dynamic,timeout\n\t\ttimeout 1m");
+        close_set(out, 0);
         n = 0;
         open_set(out, "map", "sent", "ifname : counter");
         for (size_t i = 0; i < plan->n_guests; i++) {
@@ -101,13 +108,16 @@ static const char bridge_isolation[] =
         "\t}\n";
 
 /* What is not let through by name is dropped. The type is read from the frame itself: "meta
- * protocol" would look behind a VLAN tag. UDP from port 67 is what a DHCP server says. */
+ * protocol" would look behind a VLAN tag. UDP from port 67 is what a DHCP server says. 0x3fff is what is
+ * not zero in a fragment: its place, and that more follow. */
 static const char bridge_guests[] =
         "\tchain prerouting {\n"
         "\t\ttype filter hook prerouting priority -300; policy accept;\n"
         "\t\tiifname \"bgr-*\" jump from_guest\n"
         "\t}\n"
         "\tchain from_guest {\n"
+        "\t\tether type ip ip frag-off & 0x3fff != 0"
+        " update @fragments { iifname limit " FRAGMENTS " } counter name refused drop\n"
         "\t\tether type ip udp sport 67 counter name refused drop\n"
         "\t\tether type ip iifname . ether saddr . ip saddr @guests"
         " counter name iifname map @sent accept\n"
@@ -197,6 +207,16 @@ static void write_ip_sets(FILE *out, const FirewallPlan *plan, const FirewallTab
         for (size_t i = 0; i < plan->n_guests; i++) {
                 open_element(out, &n);
                 fprintf(out, "%s", address_text(plan->guests[i].address).text);
+        }
+        close_set(out, n);
+        n = 0;
+        /* nft compares no two fields of a packet, but it finds both in a set. */
+        open_set(out, "set", "selves", "ipv4_addr . ipv4_addr");
+        for (size_t i = 0; i < plan->n_guests; i++) {
+                AddressText address = address_text(plan->guests[i].address);
+
+                open_element(out, &n);
+                fprintf(out, "%s . %s", address.text, address.text);
         }
         close_set(out, n);
         n = 0;
@@ -304,7 +324,11 @@ static void write_filters(FILE *out, const FirewallPlan *plan) {
                 "\t}\n"
                 "\tchain from_guests {\n"
                 "\t\toifname \"%s\" %s\n"
-                "\t\tct state established,related ct direction reply accept\n"
+                "\t\tct state established ct direction reply accept\n"
+                /* A guest tells of errors of its own connections only. */
+                "\t\tct state related ct direction reply ip saddr . ct reply ip saddr @selves accept\n"
+                "\t\tct state related ip saddr . ct original ip saddr != @selves"
+                " counter name refused drop\n"
                 "\t\tct state invalid drop\n"
                 "\t\tip saddr @nat accept\n"
                 "\t\tcounter name refused drop\n"
@@ -324,7 +348,7 @@ static void write_filters(FILE *out, const FirewallPlan *plan) {
                 "\tchain to_host {\n"
                 "\t\tct state established ct direction reply accept\n"
                 /* An error about a connection to others would change the host's routes to them. */
-                "\t\tct state related ct reply ip saddr @guests accept\n"
+                "\t\tct state related ip saddr . ct reply ip saddr @selves accept\n"
                 "\t\ticmp type echo-request accept\n"
                 "\t\tmeta l4proto { tcp, udp } th dport 53 accept\n"
                 "\t\tcounter name refused drop\n"

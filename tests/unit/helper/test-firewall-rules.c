@@ -52,6 +52,7 @@ static void a_guest_is_its_tap_its_mac_and_its_address(_unused_ void **state) {
         assert_has(bridge, "\"bgr-abcdef0123\" . 02:ab:cd:ef:01:23 . 172.30.0.254"
                            " comment \"banger:abcdef0123\"\n");
         assert_has(ip, "iifname \"br-banger\" oifname != \"br-banger\" ip saddr @nat masquerade\n");
+        assert_has(ip, "172.30.0.2 . 172.30.0.2,\n\t\t\t172.30.0.254 . 172.30.0.254\n");
         assert_has(ip, "set nat {\n\t\ttype ipv4_addr\n\t\telements = {\n"
                        "\t\t\t172.30.0.254 comment \"banger:abcdef0123\"\n\t\t}\n");
 }

@@ -237,35 +237,139 @@ static void frame_ip(Frame *frame, const char *from, const char *to, size_t size
         frame_put(frame, &header, sizeof(header));
 }
 
+#define ICMP_HEADER 8
+
+/* To the host, of which from, with a MAC, says that it has sent this. */
+static void frame_error(Frame *frame, const char *mac, const char *from,
+                        const unsigned char header[static ICMP_HEADER], const Frame *about) {
+        size_t at;
+        uint16_t sum;
+
+        frame_head(frame, BROADCAST, mac, ETHERTYPE_IP);
+        frame_ip(frame, from, HOST_ADDRESS, ICMP_HEADER + about->size);
+        at = frame->size;
+        frame_put(frame, header, ICMP_HEADER);
+        frame_put(frame, about->bytes, about->size);
+        sum = frame_sum(frame->bytes + at, frame->size - at);
+        memcpy(frame->bytes + at + 2, &sum, sizeof(sum));
+}
+
+/* Sends it from that guest; returns once the host has had it. */
+static void send_in_full(const Lab *lab, int guest, const char *mac, const char *from,
+                         const Frame *frame) {
+        _cleanup_close_ int at_dns = lab_udp(lab, lab->host_ns, HOST_ADDRESS, 53);
+        Frame last = {};
+
+        frame_head(&last, BROADCAST, mac, ETHERTYPE_IP);
+        frame_datagram(&last, from, 1, HOST_ADDRESS, 53, "last");
+        lab_send_frame(guest, frame);
+        lab_send_frame(guest, &last);
+        lab_receives(at_dns, "last", NULL);
+}
+
 /* Or a guest would set the size of what the host sends to anybody. */
 static void an_error_about_what_the_host_sends_to_others_is_dropped(void **state) {
         /* An answer: of questions the kernel asks whose they are. */
         static const unsigned char echo[] = {0, 0, 0xff, 0xfd, 0, 1, 0, 1};
-        static const unsigned char too_big[] = {3, 4, 0, 0, 0, 0, 0x02, 0x58};
+        static const unsigned char too_big[ICMP_HEADER] = {3, 4, 0, 0, 0, 0, 0x02, 0x58};
         Lab *lab = lab_need(state);
         _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
-        _cleanup_close_ int at_dns = lab_udp(lab, lab->host_ns, HOST_ADDRESS, 53);
-        Frame frame = {};
-        size_t at;
-        uint16_t sum;
+        Frame frame = {}, about = {};
 
         lab_set(lab, 2, 0);
-        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
-        frame_ip(&frame, FIRST_ADDRESS, HOST_ADDRESS,
-                 sizeof(too_big) + sizeof(struct iphdr) + sizeof(echo));
-        at = frame.size;
-        frame_put(&frame, too_big, sizeof(too_big));
-        frame_ip(&frame, HOST_OUTER_ADDRESS, OUTSIDE_ADDRESS, sizeof(echo));
-        frame_put(&frame, echo, sizeof(echo));
-        sum = frame_sum(frame.bytes + at, frame.size - at);
-        memcpy(frame.bytes + at + 2, &sum, sizeof(sum));
-        lab_send_frame(guest, &frame);
-        /* What comes after it has arrived. */
-        frame_head(&frame, BROADCAST, FIRST_MAC, ETHERTYPE_IP);
-        frame_datagram(&frame, FIRST_ADDRESS, 1, HOST_ADDRESS, 53, "last");
-        lab_send_frame(guest, &frame);
-        lab_receives(at_dns, "last", NULL);
+        frame_ip(&about, HOST_OUTER_ADDRESS, OUTSIDE_ADDRESS, sizeof(echo));
+        frame_put(&about, echo, sizeof(echo));
+        frame_error(&frame, FIRST_MAC, FIRST_ADDRESS, too_big, &about);
+        send_in_full(lab, guest, FIRST_MAC, FIRST_ADDRESS, &frame);
         lab_run("! ip route get " OUTSIDE_ADDRESS " | grep -q mtu");
+}
+
+static int error_of(int fd) {
+        socklen_t size = sizeof(int);
+        int error = 0;
+
+        assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+        return error;
+}
+
+static void an_error_about_what_another_guest_is_sent_is_dropped(void **state) {
+        static const unsigned char no_port[ICMP_HEADER] = {3, 3};
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int first = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int second = lab_packets(lab, lab->second_ns, "eth0");
+        _cleanup_close_ int at_first = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int host = lab_udp(lab, lab->host_ns, HOST_ADDRESS, 1234);
+        const struct sockaddr_in to = lab_at(FIRST_ADDRESS, 80);
+        Frame frame = {}, about = {};
+
+        lab_set(lab, 2, 0);
+        assert_int_equal(lab_try_connect(host, &to), 0);
+        assert_int_equal(send(host, "question", 8, 0), 8);
+        lab_receives(at_first, "question", NULL);
+        frame_datagram(&about, HOST_ADDRESS, 1234, FIRST_ADDRESS, 80, "question");
+        frame_error(&frame, SECOND_MAC, SECOND_ADDRESS, no_port, &about);
+        send_in_full(lab, second, SECOND_MAC, SECOND_ADDRESS, &frame);
+        assert_int_equal(error_of(host), 0);
+        frame_error(&frame, FIRST_MAC, FIRST_ADDRESS, no_port, &about);
+        send_in_full(lab, first, FIRST_MAC, FIRST_ADDRESS, &frame);
+        assert_int_equal(error_of(host), ECONNREFUSED);
+}
+
+static unsigned refused_so_far(void) {
+        FILE *out = popen("nft list counter bridge banger refused", "re"); /* NOLINT */
+        char line[128];
+        unsigned packets = 0;
+
+        assert_non_null(out);
+        while (fgets(line, sizeof(line), out))
+                (void) sscanf(line, " packets %u", &packets); /* NOLINT */
+        (void) pclose(out);
+        return packets;
+}
+
+/* The beginning of a datagram whose rest does not come. */
+static void frame_fragment(Frame *frame, const char *mac, const char *from, unsigned id) {
+        struct iphdr header;
+
+        frame_head(frame, BROADCAST, mac, ETHERTYPE_IP);
+        frame_datagram(frame, from, 1, HOST_ADDRESS, 53, "1234");
+        memcpy(&header, frame->bytes + 14, sizeof(header));
+        header.id = htons((uint16_t) id);
+        header.frag_off = htons(0x2000);
+        header.check = 0;
+        header.check = frame_sum((const unsigned char *) &header, sizeof(header));
+        memcpy(frame->bytes + 14, &header, sizeof(header));
+}
+
+/* The memory in which a host puts datagrams together is for all. */
+static void a_guest_may_send_a_few_fragments(void **state) {
+        enum { SENT = 1000, BURST = 200 };
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int first = lab_packets(lab, lab->first_ns, "eth0");
+        _cleanup_close_ int second = lab_packets(lab, lab->second_ns, "eth0");
+        unsigned refused;
+        Frame frame = {};
+
+        lab_set(lab, 2, 0);
+        for (unsigned i = 0; i < BURST; i++) {
+                frame_fragment(&frame, FIRST_MAC, FIRST_ADDRESS, i);
+                lab_send_frame(first, &frame);
+        }
+        send_in_full(lab, first, FIRST_MAC, FIRST_ADDRESS, &frame);
+        assert_true(refused_so_far() <= 1);
+        for (unsigned i = BURST; i < SENT; i++) {
+                frame_fragment(&frame, FIRST_MAC, FIRST_ADDRESS, i);
+                lab_send_frame(first, &frame);
+        }
+        /* What is whole goes on. */
+        send_in_full(lab, first, FIRST_MAC, FIRST_ADDRESS, &frame);
+        refused = refused_so_far();
+        /* Half of them, if this took a minute. */
+        if (refused < (SENT - BURST) / 2)
+                fail_msg("%u of %d fragments were refused", refused, SENT);
+        frame_fragment(&frame, SECOND_MAC, SECOND_ADDRESS, 0);
+        send_in_full(lab, second, SECOND_MAC, SECOND_ADDRESS, &frame);
+        assert_int_equal(refused_so_far(), refused);
 }
 
 static void a_tap_that_is_not_among_the_guests_is_mute(void **state) {
@@ -505,6 +609,8 @@ int main(void) {
                 TEST(what_a_dhcp_server_says_is_dropped),
                 TEST(ipv6_and_router_advertisements_are_dropped),
                 TEST(an_error_about_what_the_host_sends_to_others_is_dropped),
+                TEST(an_error_about_what_another_guest_is_sent_is_dropped),
+                TEST(a_guest_may_send_a_few_fragments),
                 TEST(a_tap_that_is_not_among_the_guests_is_mute),
                 TEST(before_any_guest_is_set_all_taps_are_mute),
                 TEST(a_guest_does_not_reach_another_by_the_bridge),
