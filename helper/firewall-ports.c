@@ -32,7 +32,7 @@ static int read_local_addresses(LocalAddresses *ret, Error *reterr) {
 }
 
 static int read_first_port(const Host *host, unsigned *ret, Error *reterr) {
-        int fd = host_open_below(host->proc_fd, "sys/net/ipv4/ip_unprivileged_port_start",
+        int fd = host_open_kernel(host->proc_fd, "sys/net/ipv4/ip_unprivileged_port_start",
                                  O_RDONLY);
         int r = forward_read_first_port(fd, ret);
 

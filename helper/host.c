@@ -6,10 +6,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/install.h"
 #include "helper/host.h"
 
 #define OPEN_ATTEMPTS 100
+#define LOCK_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define LOCK_PAUSE_USEC (10 * USEC_PER_MSEC)
 
 const HostPaths host_paths_default = {
         .proc = "/proc",
@@ -67,10 +70,10 @@ void host_close(Host *host) {
         host->state_fd = close_fd(host->state_fd);
 }
 
-int host_open_below(int dir_fd, const char *path, int flags) {
+static int open_below(int dir_fd, const char *path, int flags, uint64_t resolve) {
         struct open_how how = {
                 .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+                .resolve = resolve | RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         };
         long fd = -1;
 
@@ -85,13 +88,26 @@ int host_open_below(int dir_fd, const char *path, int flags) {
         return (int) fd;
 }
 
-int host_lock_fd(int fd, const char *what, Error *reterr) {
-        int r;
+int host_open_below(int dir_fd, const char *path, int flags) {
+        return open_below(dir_fd, path, flags, RESOLVE_NO_XDEV);
+}
 
-        do
-                r = flock(fd, LOCK_EX);
-        while (r < 0 && errno == EINTR);
-        return r < 0 ? error_set_errno(reterr, errno, "cannot lock %s", what) : 0;
+int host_open_kernel(int dir_fd, const char *path, int flags) {
+        return open_below(dir_fd, path, flags, 0);
+}
+
+/* Not blocking in the kernel: whatever holds up another call is not to hold up all. */
+int host_lock_fd(int fd, const char *what, Error *reterr) {
+        uint64_t deadline_usec = clock_monotonic_usec() + LOCK_TIMEOUT_USEC;
+
+        while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK && errno != EINTR)
+                        return error_set_errno(reterr, errno, "cannot lock %s", what);
+                if (clock_monotonic_usec() >= deadline_usec)
+                        return error_set(reterr, ERROR_BUSY, EBUSY, "another call holds %s", what);
+                (void) usleep(LOCK_PAUSE_USEC);
+        }
+        return 0;
 }
 
 int host_open_lock(int state_fd, const char *name) {

@@ -31,10 +31,13 @@ void host_close(Host *host);
 /* A file of that name in the directory of jails, made if need be: nobody but root can open that, so
  * nobody else can hold a lock of it, nor put another there. A descriptor, or -errno. */
 int host_open_lock(int state_fd, const char *name);
-/* A lock by such a file, which this process has until *ret_fd is closed. Waits. */
+/* A lock by such a file, which this process has until *ret_fd is closed. ERROR_BUSY after 30 s. */
 int host_lock(const Host *host, const char *name, int *ret_fd, Error *reterr);
 /* Likewise, of what is open, a directory that nobody but root can open. what: for the error. */
 int host_lock_fd(int fd, const char *what, Error *reterr);
 
-/* Opens something below dir_fd without following a link or leaving it (openat2). */
+/* Opens something below dir_fd without following a link, leaving it or passing a mount (openat2): of FUSE
+ * on a directory of the owner's, one program of his decides how long that takes. -EXDEV there. */
 int host_open_below(int dir_fd, const char *path, int flags);
+/* Likewise in /proc or /dev, where the helper's own sandbox has mounts. */
+int host_open_kernel(int dir_fd, const char *path, int flags);

@@ -13,7 +13,7 @@ int link_disable_ipv6(const Host *host, const char *name, Error *reterr) {
         int r;
 
         (void) snprintf(path, sizeof(path), "sys/net/ipv6/conf/%s/disable_ipv6", name);
-        fd = host_open_below(host->proc_fd, path, O_WRONLY);
+        fd = host_open_kernel(host->proc_fd, path, O_WRONLY);
         if (fd == -ENOENT)
                 return 0;
         r = fd < 0 ? fd : io_write_full(fd, "1\n", 2);

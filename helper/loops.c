@@ -161,7 +161,7 @@ static int bind_number(const Host *host, int number, const LoopBinding *binding,
 
 int loop_bind(const Host *host, const LoopBinding *binding, int *ret_fd, dev_t *ret_device,
               Error *reterr) {
-        _cleanup_close_ int control = host_open_below(host->dev_fd, "loop-control", O_RDWR);
+        _cleanup_close_ int control = host_open_kernel(host->dev_fd, "loop-control", O_RDWR);
         int number, r = -EBUSY;
 
         if (control < 0) {

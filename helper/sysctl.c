@@ -17,7 +17,7 @@
 #define LINK_PATH_MAX (sizeof(CONF "//route_localnet") + IFNAMSIZ)
 
 static int get_switch(const Host *host, const char *path, bool *ret) {
-        _cleanup_close_ int fd = host_open_below(host->proc_fd, path, O_RDONLY);
+        _cleanup_close_ int fd = host_open_kernel(host->proc_fd, path, O_RDONLY);
         char digit = '\0';
         int r = fd < 0 ? fd : io_read_full(fd, &digit, 1);
 
@@ -27,7 +27,7 @@ static int get_switch(const Host *host, const char *path, bool *ret) {
 }
 
 static int set_switch(const Host *host, const char *path, bool on) {
-        _cleanup_close_ int fd = host_open_below(host->proc_fd, path, O_WRONLY);
+        _cleanup_close_ int fd = host_open_kernel(host->proc_fd, path, O_WRONLY);
 
         return fd < 0 ? fd : io_write_full(fd, on ? "1\n" : "0\n", 2);
 }
@@ -116,7 +116,7 @@ static int read_links(const Host *host, Routing *routing, Error *reterr) {
         const struct dirent *entry;
         int fd, r = 0;
 
-        fd = host_open_below(host->proc_fd, CONF, O_RDONLY | O_DIRECTORY);
+        fd = host_open_kernel(host->proc_fd, CONF, O_RDONLY | O_DIRECTORY);
         directory = fd < 0 ? NULL : fdopendir(fd);
         if (!directory) {
                 r = error_set_errno(reterr, fd < 0 ? -fd : errno, "cannot list net.ipv4.conf");

@@ -14,7 +14,7 @@
 /* It lasts when the descriptor closes. Half-made it does not. */
 static int make_tap(const Host *host, const char *name, uid_t owner, Error *reterr) {
         struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-        _cleanup_close_ int fd = host_open_below(host->dev_fd, "net/tun", O_RDWR);
+        _cleanup_close_ int fd = host_open_kernel(host->dev_fd, "net/tun", O_RDWR);
         int r;
 
         if (fd < 0) {

@@ -1,3 +1,6 @@
+#include <sched.h>
+#include <sys/mount.h>
+
 #include "common/strings.h"
 #include "tests/unit/helper/fixture.h"
 
@@ -110,6 +113,28 @@ static void a_path_below_does_not_lead_out(void **state) {
         assert_int_equal(host_open_below(fixture->host.state_fd, "/etc", O_RDONLY), -EXDEV);
 }
 
+/* Whoever serves a file system of FUSE decides how long it takes to open something there. */
+static void a_path_below_does_not_pass_a_mount(void **state) {
+        Fixture *fixture = *state;
+        char directory[256];
+        int fd;
+
+        fixture_mkdir(fixture, "state/vms");
+        fixture_mkdir(fixture, "state/vms/0123456789");
+        fd = host_open_below(fixture->host.state_fd, "vms/0123456789", O_PATH);
+        assert_true(fd >= 0);
+        close_fd(fd);
+        fixture_path(fixture, "state/vms/0123456789", directory, sizeof(directory));
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("none", directory, "tmpfs", 0, NULL) < 0)
+                skip();
+        /* Of the mounts that this process sees now. */
+        fd = open(fixture->state, O_PATH | O_CLOEXEC);
+        assert_int_equal(host_open_below(fd, "vms/0123456789", O_PATH), -EXDEV);
+        close_fd(fd);
+        assert_int_equal(umount(directory), 0);
+}
+
 static void a_host_without_our_directory_is_opened(void **state) {
         Fixture *fixture = *state;
         HostPaths paths = fixture->paths;
@@ -143,6 +168,7 @@ int main(void) {
                 TEST(each_source_of_the_helper_has_a_name_of_its_own),
                 TEST(a_path_below_is_not_opened_through_a_link),
                 TEST(a_path_below_does_not_lead_out),
+                TEST(a_path_below_does_not_pass_a_mount),
                 TEST(a_host_without_our_directory_is_opened),
                 TEST(a_host_without_sysfs_is_an_error_that_names_it),
         };
