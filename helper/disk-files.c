@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/api-root.h"
+#include "common/api-vm.h"
 #include "common/strings.h"
 #include "helper/disk.h"
 #include "helper/loops.h"
@@ -98,6 +99,10 @@ static int replace_changes(const Host *host, const VmId *vm, uid_t owner, int di
         r = check_file(fd, owner, &n_sectors, reterr);
         if (r < 0)
                 return r;
+        /* As far as it can be made larger later. The kernel's tables of a snapshot grow with its size. */
+        if (n_sectors > (uint64_t) VM_COW_MIB_MAX * (1024 * 1024 / SECTOR_SIZE))
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "it is larger than %d MiB",
+                                 VM_COW_MIB_MAX);
         if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_DATA) >= 0 || errno != ENXIO)
                 return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
                                  "it has a content of its own");

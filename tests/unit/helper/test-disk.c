@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include "common/api-root.h"
+#include "common/api-vm.h"
 #include "common/clock.h"
 #include "tests/unit/helper/store.h"
 
@@ -168,6 +169,22 @@ static void changes_that_the_owner_made_up_are_refused_and_stay_his(void **state
         store_said(fixture, "cannot use " COW_NAME ": it has a content of its own");
         assert_int_equal(look_at_cow(fixture).st_uid, OWNER);
         assert_int_equal(look_at_cow(fixture).st_mode & 07777, 0666);
+}
+
+static void changes_larger_than_they_may_grow_are_refused(void **state) {
+        const off_t max = (off_t) VM_COW_MIB_MAX << 20;
+        Fixture *fixture = *state;
+        int fd;
+
+        make_files_of_owner(fixture);
+        fd = open_cow(fixture, O_WRONLY);
+        if (ftruncate(fd, max + 512) < 0)
+                skip();
+        assert_int_equal(open_files(fixture, OWNER), -EPERM);
+        store_said(fixture, "cannot use " COW_NAME ": it is larger than 2097152 MiB");
+        assert_int_equal(ftruncate(fd, max), 0);
+        assert_int_equal(open_files(fixture, OWNER), 0);
+        close_fd(fd);
 }
 
 static void whoever_had_the_owners_file_open_has_not_roots(void **state) {
@@ -526,6 +543,7 @@ int main(void) {
                 TEST(an_empty_image_is_refused),
                 TEST(a_fifo_neither_serves_nor_blocks),
                 TEST(changes_that_the_owner_made_up_are_refused_and_stay_his),
+                TEST(changes_larger_than_they_may_grow_are_refused),
                 TEST(whoever_had_the_owners_file_open_has_not_roots),
                 TEST(empty_changes_become_roots_and_are_taken_from_then_on),
                 TEST(changes_of_a_third_user_are_refused_and_stay_his),
