@@ -1,8 +1,15 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "common/strings.h"
 #include "daemon/sqlite.h"
+
+#define CHECKPOINT_PAGES 200   /* after which the log begins anew */
+#define LOG_BYTES (1024 * 1024) /* those and a transaction more, of 4 KiB and 24 bytes each */
+#define CHUNK_BYTES (256 * 1024)
 
 struct Database {
         sqlite3 *handle;
@@ -80,6 +87,28 @@ static int check_pages(Database *database, Error *reterr) {
         return r >= 0 && !ok ? fail(database, SQLITE_CORRUPT, reterr) : r;
 }
 
+/* So that what makes room on a full disk can still be written down. The log has the blocks that it will
+ * need from the start, and keeps them when the database is closed; the file has some beyond its last page,
+ * without which the log could not begin anew. Where the file system reserves nothing, it does without. */
+static void reserve_space(const Database *database) {
+        _cleanup_free_ char *path = string_format("%s-wal", database->path);
+        _cleanup_close_ int fd = -1;
+        int persist = 1, chunk = CHUNK_BYTES;
+        int64_t hint = CHUNK_BYTES / 2;
+        struct stat st;
+
+        (void) sqlite3_wal_autocheckpoint(database->handle, CHECKPOINT_PAGES);
+        (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
+        (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_CHUNK_SIZE, &chunk);
+        if (stat(database->path, &st) == 0)
+                hint += st.st_size;
+        (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_SIZE_HINT, &hint);
+        if (path)
+                fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0)
+                (void) fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, LOG_BYTES);
+}
+
 int database_open(const char *path, Database **ret, Error *reterr) {
         _cleanup_(database_cleanup) Database *database = calloc(1, sizeof(*database));
         int code, r;
@@ -104,6 +133,7 @@ int database_open(const char *path, Database **ret, Error *reterr) {
                 r = check_pages(database, reterr);
         if (r < 0)
                 return r;
+        reserve_space(database);
         *ret = steal_ptr(database);
         return 0;
 }

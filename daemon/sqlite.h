@@ -9,7 +9,8 @@
 typedef struct Database Database;
 typedef struct DatabaseRow DatabaseRow;
 
-/* Opens or makes a database for this process alone (WAL, durable commits, foreign keys on). Errors:
+/* Opens or makes a database for this process alone (WAL, durable commits, foreign keys on). Small
+ * transactions succeed on a full disk, too, for as long as the file itself need not grow much. Errors:
  * ERROR_FAILED with -EUCLEAN for a damaged file, ERROR_BUSY when another process has it. */
 int database_open(const char *path, Database **ret, Error *reterr);
 Database *database_free(Database *database);

@@ -106,6 +106,39 @@ static void reopen(Fixture *fixture) {
         open_store(fixture);
 }
 
+/* A small file system with a store of its own in it, and no room left. */
+static void a_full_disk_keeps_no_vm_from_being_deleted(void **state) {
+        static const char zeros[4096];
+        ImageRecord image = make_image();
+        KernelRecord kernel = make_kernel();
+        VmRecord vm = make_vm();
+        Fixture *fixture = *state;
+        char filler[128];
+        int fd;
+
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("none", fixture->directory, "tmpfs", 0, "size=4m") < 0)
+                skip();
+        open_store(fixture);
+        assert_int_equal(store_put_image(fixture->store, &image, NULL), 0);
+        assert_int_equal(store_put_kernel(fixture->store, &kernel, NULL), 0);
+        (void) snprintf(filler, sizeof(filler), "%s/filler", fixture->directory);
+        fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        while (write(fd, zeros, sizeof(zeros)) > 0)
+                ;
+        assert_int_equal(errno, ENOSPC);
+        close_fd(fd);
+        for (size_t i = 0; i < 200; i++) {
+                if (i == 100)
+                        reopen(fixture);
+                if (store_put_vm(fixture->store, &vm, &fixture->error) < 0 ||
+                    store_delete_vm(fixture->store, &vm.id, &fixture->error) < 0)
+                        fail_msg("%zu times: %s", i, fixture->error.message);
+        }
+        fixture->store = store_free(fixture->store);
+        assert_int_equal(umount(fixture->directory), 0);
+}
+
 static void put_vm(Fixture *fixture) {
         VmRecord vm = make_vm();
 
@@ -383,11 +416,14 @@ static void a_file_that_is_no_database_is_said(void **state) {
 
 static void a_page_that_is_broken_is_found_at_once(void **state) {
         Fixture *fixture = *state;
-        char junk[1024];
+        char junk[1024], log[128];
         int fd;
 
         put_vm(fixture);
         fixture->store = store_free(fixture->store);
+        /* It still has that page. */
+        (void) snprintf(log, sizeof(log), "%s-wal", fixture->path);
+        assert_int_equal(unlink(log), 0);
         memset(junk, 0xa5, sizeof(junk));
         fd = open(fixture->path, O_WRONLY | O_CLOEXEC);
         assert_true(fd >= 0);
@@ -413,7 +449,7 @@ static int fill_disk(void) {
         char name[32];
         int r = 0;
 
-        if (mount("none", "/tmp", "tmpfs", 0, "size=256k") < 0)
+        if (mount("none", "/tmp", "tmpfs", 0, "size=2m") < 0)
                 return 2;
         if (store_open("/tmp", &store, &error) < 0)
                 return 3;
@@ -559,6 +595,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(records_come_by_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_name_that_is_taken_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_vm_needs_its_image, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_full_disk_keeps_no_vm_from_being_deleted,
+                                                setup_directory, teardown),
                 cmocka_unit_test_setup_teardown(an_image_in_use_is_not_deleted, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_kernel_in_use_is_not_deleted, setup, teardown),
                 cmocka_unit_test_setup_teardown(deleting_a_vm_frees_its_image, setup, teardown),
