@@ -346,18 +346,35 @@ int netlink_set_up(Netlink *netlink, int index, Error *reterr) {
         return r < 0 ? failed(reterr, r, "cannot bring the link up") : 0;
 }
 
-int netlink_set_isolated(Netlink *netlink, int index, bool isolated, Error *reterr) {
-        /* libnl 3.7 has no name for this flag of a port. */
+int netlink_set_port(Netlink *netlink, int index, bool isolated, Error *reterr) {
+        /* libnl 3.7 has no name for the first of these flags of a port. */
         _cleanup_(message_cleanup) struct nl_msg *message = link_request(
                 RTM_SETLINK, 0, (struct ifinfomsg) {.ifi_family = AF_BRIDGE, .ifi_index = index});
         struct nlattr *port;
         int r = -1;
 
         if (message && (port = nla_nest_start(message, IFLA_PROTINFO | NLA_F_NESTED)) &&
-            nla_put_u8(message, IFLA_BRPORT_ISOLATED, isolated) >= 0)
+            nla_put_u8(message, IFLA_BRPORT_ISOLATED, isolated) >= 0 &&
+            nla_put_u8(message, IFLA_BRPORT_LEARNING, 0) >= 0 &&
+            nla_put_u8(message, IFLA_BRPORT_UNICAST_FLOOD, 0) >= 0)
                 r = nla_nest_end(message, port);
         r = change(netlink, &message, r);
         return r < 0 ? failed(reterr, r, "cannot isolate the port") : 0;
+}
+
+int netlink_add_fdb(Netlink *netlink, int index, const struct ether_addr *mac, Error *reterr) {
+        struct ndmsg info = {
+                .ndm_family = AF_BRIDGE,
+                .ndm_ifindex = index,
+                .ndm_state = NUD_NOARP, /* neither forgotten nor moved by what comes in */
+                .ndm_flags = NTF_MASTER,
+        };
+        _cleanup_(message_cleanup) struct nl_msg *message =
+                request_new(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof(info));
+        int r = message ? nla_put(message, NDA_LLADDR, sizeof(*mac), mac) : -1;
+
+        r = change(netlink, &message, r);
+        return r < 0 ? failed(reterr, r, "cannot tell the bridge whose port it is") : 0;
 }
 
 static int change_address(Netlink *netlink, int type, int flags, const LinkAddress *address) {

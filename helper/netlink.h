@@ -2,6 +2,7 @@
 /* Network links over rtnetlink, in the network namespace of the caller; the only module that knows
  * libnl. Each function is one request of the kernel; what belongs together is put together in
  * bridge.c and tap.c. */
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,8 +53,12 @@ int netlink_delete(Netlink *netlink, int index, Error *reterr); /* gone already:
 int netlink_set_alias(Netlink *netlink, int index, const char *alias, Error *reterr);
 int netlink_set_master(Netlink *netlink, int index, int master, Error *reterr);
 int netlink_set_up(Netlink *netlink, int index, Error *reterr);
-/* An isolated bridge port talks only with ports that are not. */
-int netlink_set_isolated(Netlink *netlink, int index, bool isolated, Error *reterr);
+/* An isolated bridge port talks only with ports that are not. Frames of the MACs that it is given find it,
+ * and no others: from what comes in it learns none. (The bridge would, from an LLDP frame, before any rule
+ * of nftables sees it: br_handle_frame() of the kernel.) */
+int netlink_set_port(Netlink *netlink, int index, bool isolated, Error *reterr);
+/* Gives a port a MAC, for as long as it is one, also if another has it. */
+int netlink_add_fdb(Netlink *netlink, int index, const struct ether_addr *mac, Error *reterr);
 /* The address may be there already. */
 int netlink_add_address(Netlink *netlink, const LinkAddress *address, Error *reterr);
 int netlink_delete_address(Netlink *netlink, const LinkAddress *address, Error *reterr);

@@ -61,8 +61,9 @@ static int ensure_made(Netlink *netlink, const Host *host, const char *name, uid
 }
 
 /* Isolated before it is up, unless that is not wanted: not one frame reaches another guest. */
-static int set_tap_up(Netlink *netlink, const Host *host, const char *alias, int bridge,
-                      const LinkState *tap, bool isolated, Error *reterr) {
+static int set_tap_up(Netlink *netlink, const Host *host, const char *alias,
+                      const struct ether_addr *mac, int bridge, const LinkState *tap, bool isolated,
+                      Error *reterr) {
         int r = 0;
 
         if (!string_equal(tap->alias, alias))
@@ -72,7 +73,9 @@ static int set_tap_up(Netlink *netlink, const Host *host, const char *alias, int
         if (r >= 0 && tap->master != bridge)
                 r = netlink_set_master(netlink, tap->index, bridge, reterr);
         if (r >= 0)
-                r = netlink_set_isolated(netlink, tap->index, isolated, reterr);
+                r = netlink_set_port(netlink, tap->index, isolated, reterr);
+        if (r >= 0)
+                r = netlink_add_fdb(netlink, tap->index, mac, reterr);
         if (r >= 0 && !tap->up)
                 r = netlink_set_up(netlink, tap->index, reterr);
         return r;
@@ -121,7 +124,7 @@ int tap_ensure(const Host *host, const VmId *vm, uid_t owner, bool isolated, Err
                 r = ensure_made(netlink, host, names.tap, owner, &tap, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot make the tap %s", names.tap);
-        r = set_tap_up(netlink, host, alias, bridge.index, &tap, isolated, reterr);
+        r = set_tap_up(netlink, host, alias, &names.mac, bridge.index, &tap, isolated, reterr);
         if (r < 0) {
                 _cleanup_error_ Error more = ERROR_INIT;
 

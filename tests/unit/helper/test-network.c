@@ -117,7 +117,7 @@ static bool is_there(const Network *network, const char *name) {
 }
 
 /* One line of a file below the namespace's own sysfs or procfs. */
-static void assert_reads(const char *directory, const char *path, const char *expected) {
+static bool reads(const char *directory, const char *path, const char *expected) {
         _cleanup_free_ char *full = string_format("%s/%s", directory, path);
         char line[64] = "";
         FILE *file;
@@ -129,7 +129,12 @@ static void assert_reads(const char *directory, const char *path, const char *ex
         assert_non_null(fgets(line, sizeof(line), file));
         assert_int_equal(fclose(file), 0);
         line[strcspn(line, "\n")] = '\0';
-        assert_string_equal(line, expected);
+        return string_equal(line, expected);
+}
+
+static void assert_reads(const char *directory, const char *path, const char *expected) {
+        if (!reads(directory, path, expected))
+                fail_msg("%s does not read %s", path, expected);
 }
 
 static size_t count_addresses(const Network *network, int index, uint32_t address,
@@ -315,6 +320,61 @@ static void a_tap_that_may_talk_to_others_is_not_isolated(void **state) {
         ensure_tap(network);
         succeeds(network, tap_ensure(&network->host, &vm, OWNER, false, &network->fixture->error));
         assert_reads(network->fixture->sys, "class/net/bgr-0123456789/brport/isolated", "0");
+}
+
+/* An LLDP frame comes up by the tap itself, and teaches the bridge whose its sender is. */
+static void say_lldp(const Network *network, const char *tap, const struct ether_addr *from) {
+        _cleanup_free_ char *state = string_format("class/net/%s/brport/state", tap);
+        struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+        unsigned char frame[10 + 60] = {0};
+        int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+        (void) snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", tap);
+        assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
+        /* Forwarding, which it becomes a moment after its carrier: if_bridge.h. */
+        for (int i = 0; !reads(network->fixture->sys, state, "3"); i++) {
+                assert_true(i < 1000);
+                (void) usleep(10000);
+        }
+        memcpy(frame + 10, "\x01\x80\xc2\x00\x00\x0e", 6);
+        memcpy(frame + 16, from, 6);
+        memcpy(frame + 22, "\x88\xcc", 2);
+        assert_int_equal(write(fd, frame, sizeof(frame)), sizeof(frame));
+        close_fd(fd);
+}
+
+/* The bridge's port of a MAC, as text: "bgr-0123456789"; "" where it knows of none. */
+static void find_port(const char *mac, char ret[static IFNAMSIZ]) {
+        _cleanup_free_ char *command =
+                string_format("bridge fdb show br br-banger | sed -n 's|^%s dev \\([^ ]*\\) .*|\\1|p'", mac);
+        FILE *out = popen(command, "re"); /* NOLINT */
+
+        assert_non_null(out);
+        memset(ret, 0, IFNAMSIZ);
+        (void) !fread(ret, 1, IFNAMSIZ - 1, out);
+        assert_int_equal(pclose(out), 0);
+        ret[strcspn(ret, "\n")] = '\0';
+}
+
+static void a_tap_has_its_guests_mac_and_no_other_takes_it(void **state) {
+        const VmId other = {.text = "9876543210"};
+        const struct ether_addr nobodys = {{2, 9, 9, 9, 9, 9}};
+        Network *network = need(state);
+        char port[IFNAMSIZ];
+        VmNames names;
+
+        vm_names(&vm, &names);
+        ensure_tap(network);
+        succeeds(network, tap_ensure(&network->host, &other, OWNER + 1, true,
+                                     &network->fixture->error));
+        find_port(names.mac_text, port);
+        assert_string_equal(port, "bgr-0123456789");
+        say_lldp(network, "bgr-9876543210", &names.mac);
+        say_lldp(network, "bgr-9876543210", &nobodys);
+        find_port(names.mac_text, port);
+        assert_string_equal(port, "bgr-0123456789");
+        find_port("02:09:09:09:09:09", port);
+        assert_string_equal(port, "");
 }
 
 static void ensuring_a_tap_again_keeps_it(void **state) {
@@ -520,6 +580,7 @@ int main(void) {
                 TEST(a_bridge_with_a_tap_is_not_removed),
                 TEST(a_tap_is_up_isolated_and_its_uids),
                 TEST(a_tap_that_may_talk_to_others_is_not_isolated),
+                TEST(a_tap_has_its_guests_mac_and_no_other_takes_it),
                 TEST(ensuring_a_tap_again_keeps_it),
                 TEST(a_tap_of_another_owner_is_made_anew),
                 TEST(a_slot_that_another_vms_tap_has_is_refused),
