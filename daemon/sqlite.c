@@ -8,7 +8,7 @@
 #include "daemon/sqlite.h"
 
 #define CHECKPOINT_PAGES 200   /* after which the log begins anew */
-#define LOG_BYTES (1024 * 1024) /* those and a transaction more, of 4 KiB and 24 bytes each */
+#define LOG_BYTES ((off_t) 1 << 20) /* those and a transaction more, of 4 KiB and 24 bytes each */
 #define CHUNK_BYTES (256 * 1024)
 
 struct Database {
