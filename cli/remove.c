@@ -13,10 +13,11 @@
 /* Deeper trees are nobody's work but an attacker's: each level costs a descriptor. */
 #define DEPTH_MAX 128
 
-/* Of a name right below dir_fd. RESOLVE_NO_XDEV sees bind mounts too, which st_dev does not. */
-static int open_directory_below(int dir_fd, const char *name) {
+/* Of a name right below dir_fd. RESOLVE_NO_XDEV sees bind mounts too, which st_dev does not, and asks
+ * nobody: whoever serves a file system of FUSE may never answer. */
+static int open_below(int dir_fd, const char *name, int flags) {
         const struct open_how how = {
-                .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                .flags = (uint64_t) (unsigned) (flags | O_NOFOLLOW | O_CLOEXEC),
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
         };
         long fd = syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
@@ -77,6 +78,14 @@ static int remove_contents(int dir_fd, const char *path, unsigned depth, Error *
         return r;
 }
 
+/* 0: it is gone. */
+static int cannot_open(int r, const char *path, Error *reterr) {
+        if (r == -EXDEV)
+                return error_set(reterr, ERROR_BUSY, EXDEV,
+                                 "cannot remove %s: another file system is mounted there", path);
+        return r == -ENOENT ? 0 : error_set_errno(reterr, -r, "cannot remove %s", path);
+}
+
 static int remove_directory(int dir_fd, const char *name, const char *path, unsigned depth,
                             Error *reterr) {
         _cleanup_close_ int fd = -1;
@@ -84,12 +93,9 @@ static int remove_directory(int dir_fd, const char *name, const char *path, unsi
 
         if (depth == DEPTH_MAX)
                 return error_set_errno(reterr, ELOOP, "cannot remove %s", path);
-        fd = open_directory_below(dir_fd, name);
-        if (fd == -EXDEV)
-                return error_set(reterr, ERROR_BUSY, EXDEV,
-                                 "cannot remove %s: another file system is mounted there", path);
+        fd = open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
         if (fd < 0)
-                return fd == -ENOENT ? 0 : error_set_errno(reterr, -fd, "cannot remove %s", path);
+                return cannot_open(fd, path, reterr);
         r = remove_contents(fd, path, depth + 1, reterr);
         if (r < 0)
                 return r;
@@ -100,12 +106,14 @@ static int remove_directory(int dir_fd, const char *name, const char *path, unsi
 
 static int remove_entry(int dir_fd, const char *name, const char *path, unsigned depth,
                         Error *reterr) {
+        _cleanup_close_ int fd = open_below(dir_fd, name, O_PATH);
         struct stat st;
 
-        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT
-                               ? 0
-                               : error_set_errno(reterr, errno, "cannot look at %s", path);
+        if (fd < 0)
+                return cannot_open(fd, path, reterr);
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at %s", path);
+        fd = close_fd(fd);
         if (S_ISDIR(st.st_mode))
                 return remove_directory(dir_fd, name, path, depth, reterr);
         if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)

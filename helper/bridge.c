@@ -170,6 +170,8 @@ static int set_bridge_up(Netlink *netlink, const Host *host, const Config *setti
 
         r = link_disable_ipv6(host, bridge->name, reterr);
         if (r >= 0)
+                r = netlink_set_snooping(netlink, bridge->index, false, reterr);
+        if (r >= 0)
                 r = ensure_address(netlink, &address, reterr);
         if (r >= 0)
                 r = ensure_carrier(netlink, host, bridge->index, reterr);

@@ -309,6 +309,21 @@ int netlink_add(Netlink *netlink, const char *name, const char *kind, Error *ret
         return r < 0 ? failed(reterr, r, "cannot make the %s %s", kind, name) : 0;
 }
 
+int netlink_set_snooping(Netlink *netlink, int bridge, bool on, Error *reterr) {
+        _cleanup_(message_cleanup) struct nl_msg *message =
+                link_request(RTM_NEWLINK, 0, (struct ifinfomsg) {.ifi_index = bridge});
+        struct nlattr *info, *data;
+        int r = -1;
+
+        if (message && (info = nla_nest_start(message, IFLA_LINKINFO)) &&
+            nla_put_string(message, IFLA_INFO_KIND, "bridge") >= 0 &&
+            (data = nla_nest_start(message, IFLA_INFO_DATA)) &&
+            nla_put_u8(message, IFLA_BR_MCAST_SNOOPING, on) >= 0 && nla_nest_end(message, data) >= 0)
+                r = nla_nest_end(message, info);
+        r = change(netlink, &message, r);
+        return r < 0 ? failed(reterr, r, "cannot set how it treats groups") : 0;
+}
+
 int netlink_delete(Netlink *netlink, int index, Error *reterr) {
         _cleanup_(message_cleanup) struct nl_msg *message =
                 link_request(RTM_DELLINK, 0, (struct ifinfomsg) {.ifi_index = index});

@@ -50,6 +50,8 @@ int netlink_list_addresses(Netlink *netlink, LinkAddress **ret, size_t *ret_n, E
 
 int netlink_add(Netlink *netlink, const char *name, const char *kind, Error *reterr);
 int netlink_delete(Netlink *netlink, int index, Error *reterr); /* gone already: 0 */
+/* Whether a bridge keeps a table of multicast groups, which its ports' IGMP fills. */
+int netlink_set_snooping(Netlink *netlink, int bridge, bool on, Error *reterr);
 int netlink_set_alias(Netlink *netlink, int index, const char *alias, Error *reterr);
 int netlink_set_master(Netlink *netlink, int index, int master, Error *reterr);
 int netlink_set_up(Netlink *netlink, int index, Error *reterr);

@@ -155,19 +155,25 @@ static void what_is_not_there_is_removed_already(void **state) {
         assert_int_equal(remove_file(root->fd, "/none/of/it", NULL), 0);
 }
 
+static bool may_mount(TempRoot *root) {
+        if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+                return false;
+        assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+        /* The old descriptor is of a mount of the old namespace. */
+        close_fd(root->fd);
+        root->fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(root->fd >= 0);
+        return true;
+}
+
 static void a_mount_inside_is_not_entered_and_the_rest_goes(void **state) {
         TempRoot *root = *state;
         _cleanup_error_ Error error = ERROR_INIT;
         _cleanup_free_ char *source = string_format("%s/outside", root->path);
         _cleanup_free_ char *target = string_format("%s/var/lib/x/bound", root->path);
 
-        if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+        if (!may_mount(root))
                 skip();
-        assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-        /* The old descriptor is of a mount of the old namespace. */
-        close_fd(root->fd);
-        root->fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        assert_true(root->fd >= 0);
         temp_root_mkdir(root, "/outside");
         temp_root_write(root, "/outside/precious", "x");
         temp_root_mkdir(root, "/var/lib/x/bound");
@@ -179,6 +185,27 @@ static void a_mount_inside_is_not_entered_and_the_rest_goes(void **state) {
         assert_true(temp_root_has(root, "/outside/precious"));
         assert_false(temp_root_has(root, "/var/lib/x/zzz"));
         assert_int_equal(umount(target), 0);
+}
+
+/* Of FUSE, where nobody answers the kernel. */
+static void a_mount_that_does_not_answer_holds_nothing_up(void **state) {
+        TempRoot *root = *state;
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_free_ char *target = string_format("%s/var/lib/x/mute", root->path);
+        _cleanup_close_ int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+        char options[64];
+
+        (void) snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
+        temp_root_mkdir(root, "/var/lib/x/mute");
+        temp_root_write(root, "/var/lib/x/zzz", "x");
+        if (fuse < 0 || !may_mount(root) || mount("mute", target, "fuse", 0, options) < 0)
+                skip();
+        (void) alarm(60); /* held up, it ends by that */
+        assert_int_equal(remove_tree(root->fd, "/var/lib/x", &error), -EXDEV);
+        (void) alarm(0);
+        assert_non_null(strstr(error.message, "/var/lib/x/mute: another file system is mounted"));
+        assert_false(temp_root_has(root, "/var/lib/x/zzz"));
+        assert_int_equal(umount2(target, MNT_DETACH), 0);
 }
 
 static void a_tree_without_bottom_is_an_error_not_a_crash(void **state) {
@@ -285,6 +312,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(what_is_not_there_is_removed_already,
                                                 temp_root_setup, temp_root_teardown),
                 cmocka_unit_test_setup_teardown(a_mount_inside_is_not_entered_and_the_rest_goes,
+                                                temp_root_setup, temp_root_teardown),
+                cmocka_unit_test_setup_teardown(a_mount_that_does_not_answer_holds_nothing_up,
                                                 temp_root_setup, temp_root_teardown),
                 cmocka_unit_test_setup_teardown(a_tree_without_bottom_is_an_error_not_a_crash,
                                                 temp_root_setup, temp_root_teardown),

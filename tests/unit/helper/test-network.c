@@ -170,6 +170,14 @@ static void the_bridge_is_up_with_its_address_and_a_port_that_holds_it(void **st
         assert_reads(network->fixture->sys, "class/net/br-banger/carrier", "1");
 }
 
+/* Guests would fill it. */
+static void the_bridge_keeps_no_table_of_groups(void **state) {
+        Network *network = need(state);
+
+        ensure_tap(network);
+        assert_reads(network->fixture->sys, "class/net/br-banger/bridge/multicast_snooping", "0");
+}
+
 static void ipv6_is_off_on_all_our_links(void **state) {
         Network *network = need(state);
 
@@ -568,6 +576,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(the_bridge_is_up_with_its_address_and_a_port_that_holds_it),
                 TEST(ipv6_is_off_on_all_our_links),
+                TEST(the_bridge_keeps_no_table_of_groups),
                 TEST(ensuring_the_bridge_again_changes_nothing),
                 TEST(a_bridge_that_was_left_half_made_is_finished),
                 TEST(a_bridge_of_another_name_in_earlier_settings_goes),
