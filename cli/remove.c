@@ -25,6 +25,18 @@ static int open_below(int dir_fd, const char *name, int flags) {
         return fd < 0 ? -errno : (int) fd;
 }
 
+static int look_below(int dir_fd, const char *name, bool *ret_is_directory) {
+        _cleanup_close_ int fd = open_below(dir_fd, name, O_PATH);
+        struct stat st;
+
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        *ret_is_directory = S_ISDIR(st.st_mode);
+        return 0;
+}
+
 static int read_names(int dir_fd, char ***ret) {
         _cleanup_strv_ char **names = NULL;
         _cleanup_close_ int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
@@ -106,15 +118,13 @@ static int remove_directory(int dir_fd, const char *name, const char *path, unsi
 
 static int remove_entry(int dir_fd, const char *name, const char *path, unsigned depth,
                         Error *reterr) {
-        _cleanup_close_ int fd = open_below(dir_fd, name, O_PATH);
-        struct stat st;
+        bool is_directory = false;
+        int r;
 
-        if (fd < 0)
-                return cannot_open(fd, path, reterr);
-        if (fstat(fd, &st) < 0)
-                return error_set_errno(reterr, errno, "cannot look at %s", path);
-        fd = close_fd(fd);
-        if (S_ISDIR(st.st_mode))
+        r = look_below(dir_fd, name, &is_directory);
+        if (r < 0)
+                return cannot_open(r, path, reterr);
+        if (is_directory)
                 return remove_directory(dir_fd, name, path, depth, reterr);
         if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
                 return error_set_errno(reterr, errno, "cannot remove %s", path);
