@@ -90,8 +90,8 @@ static int remove_contents(int dir_fd, const char *path, unsigned depth, Error *
         return r;
 }
 
-/* 0: it is gone. */
-static int cannot_open(int r, const char *path, Error *reterr) {
+/* 0 where it is gone: all is well. */
+static int explain_open(int r, const char *path, Error *reterr) {
         if (r == -EXDEV)
                 return error_set(reterr, ERROR_BUSY, EXDEV,
                                  "cannot remove %s: another file system is mounted there", path);
@@ -107,7 +107,7 @@ static int remove_directory(int dir_fd, const char *name, const char *path, unsi
                 return error_set_errno(reterr, ELOOP, "cannot remove %s", path);
         fd = open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
         if (fd < 0)
-                return cannot_open(fd, path, reterr);
+                return explain_open(fd, path, reterr);
         r = remove_contents(fd, path, depth + 1, reterr);
         if (r < 0)
                 return r;
@@ -123,7 +123,7 @@ static int remove_entry(int dir_fd, const char *name, const char *path, unsigned
 
         r = look_below(dir_fd, name, &is_directory);
         if (r < 0)
-                return cannot_open(r, path, reterr);
+                return explain_open(r, path, reterr);
         if (is_directory)
                 return remove_directory(dir_fd, name, path, depth, reterr);
         if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)

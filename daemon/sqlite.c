@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/strings.h"
 #include "daemon/sqlite.h"
@@ -10,6 +9,7 @@
 #define CHECKPOINT_PAGES 200   /* after which the log begins anew */
 #define LOG_BYTES ((off_t) 1 << 20) /* those and a transaction more, of 4 KiB and 24 bytes each */
 #define CHUNK_BYTES (256 * 1024)
+#define PAGE_BYTES 4096 /* SQLite's default */
 
 struct Database {
         sqlite3 *handle;
@@ -87,21 +87,26 @@ static int check_pages(Database *database, Error *reterr) {
         return r >= 0 && !ok ? fail(database, SQLITE_CORRUPT, reterr) : r;
 }
 
+static int take_integer(const DatabaseRow *row, void *userdata) {
+        *(int64_t *) userdata = database_row_integer(row, 0);
+        return 0;
+}
+
 /* So that what makes room on a full disk can still be written down. The log has the blocks that it will
  * need from the start, and keeps them when the database is closed; the file has some beyond its last page,
  * without which the log could not begin anew. Where the file system reserves nothing, it does without. */
-static void reserve_space(const Database *database) {
+static void reserve_space(Database *database) {
         _cleanup_free_ char *path = string_format("%s-wal", database->path);
         _cleanup_close_ int fd = -1;
         int persist = 1, chunk = CHUNK_BYTES;
-        int64_t hint = CHUNK_BYTES / 2;
-        struct stat st;
+        int64_t pages = 0, hint;
 
         (void) sqlite3_wal_autocheckpoint(database->handle, CHECKPOINT_PAGES);
         (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
         (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_CHUNK_SIZE, &chunk);
-        if (stat(database->path, &st) == 0)
-                hint += st.st_size;
+        /* Of what it has in use: what an earlier one has set aside serves this one. */
+        (void) database_run(database, "PRAGMA page_count", NULL, 0, take_integer, &pages, NULL);
+        hint = pages * PAGE_BYTES + CHUNK_BYTES / 2;
         (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_SIZE_HINT, &hint);
         if (path)
                 fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);

@@ -22,8 +22,8 @@ int store_open(const char *directory, Store **ret, Error *reterr) {
         if (r >= 0)
                 r = migrations_run(store->database, store_migrations, store_n_migrations, reterr);
         if (r == -EUCLEAN)
-                r = error_set_hint(reterr, r, "put a copy of %s back, or move it away to start "
-                                   "with an empty store", path);
+                r = error_set_hint(reterr, r, "move %s and %s-wal away; put a copy of both there, or "
+                                   "start with an empty store", path, path);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot open the store");
         *ret = steal_ptr(store);

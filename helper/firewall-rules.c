@@ -10,9 +10,10 @@
  * has (65536; nf_conntrack_init_start() of the kernel): no guest alone keeps the host from talking. */
 #define CONNECTIONS_MAX 8192
 /* Of a guest. The host keeps those of a datagram that is not whole for 30 s (net.ipv4.ipfrag_time), about
- * 2.3 KiB each as a tap makes them, in 4 MiB for all (ipfrag_high_thresh): with these a guest has a quarter
- * of it at most. */
-#define FRAGMENTS "rate over 8/second burst 200 packets"
+ * 2.5 KiB each, in 4 MiB for all (ipfrag_high_thresh): with these a guest has a fifth of it at most. No
+ * larger ones than the link's MTU: a tap takes what a guest writes, padding too. */
+#define FRAGMENTS "rate over 8/second burst 64 packets"
+#define FRAGMENT_MAX "1500"
 
 typedef struct AddressText {
         char text[INET_ADDRSTRLEN];
@@ -116,6 +117,8 @@ static const char bridge_guests[] =
         "\t\tiifname \"bgr-*\" jump from_guest\n"
         "\t}\n"
         "\tchain from_guest {\n"
+        "\t\tether type ip ip frag-off & 0x3fff != 0 meta length > " FRAGMENT_MAX
+        " counter name refused drop\n"
         "\t\tether type ip ip frag-off & 0x3fff != 0"
         " update @fragments { iifname limit " FRAGMENTS " } counter name refused drop\n"
         "\t\tether type ip udp sport 67 counter name refused drop\n"

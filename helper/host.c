@@ -11,7 +11,7 @@
 #include "helper/host.h"
 
 #define OPEN_ATTEMPTS 100
-#define LOCK_TIMEOUT_USEC (30 * USEC_PER_SEC)
+#define LOCK_TIMEOUT_USEC (15 * USEC_PER_SEC) /* half of what bangerd waits for a call */
 #define LOCK_PAUSE_USEC (10 * USEC_PER_MSEC)
 
 const HostPaths host_paths_default = {
@@ -96,6 +96,12 @@ int host_open_kernel(int dir_fd, const char *path, int flags) {
         return open_below(dir_fd, path, flags, 0);
 }
 
+static int lock_is_held(const char *what, Error *reterr) {
+        int r = error_set(reterr, ERROR_BUSY, EBUSY, "%s is locked by another call", what);
+
+        return error_set_hint(reterr, r, "try again; which it is: sudo journalctl -t bangerd-root");
+}
+
 /* Not blocking in the kernel: whatever holds up another call is not to hold up all. */
 int host_lock_fd(int fd, const char *what, Error *reterr) {
         uint64_t deadline_usec = clock_monotonic_usec() + LOCK_TIMEOUT_USEC;
@@ -104,7 +110,7 @@ int host_lock_fd(int fd, const char *what, Error *reterr) {
                 if (errno != EWOULDBLOCK && errno != EINTR)
                         return error_set_errno(reterr, errno, "cannot lock %s", what);
                 if (clock_monotonic_usec() >= deadline_usec)
-                        return error_set(reterr, ERROR_BUSY, EBUSY, "another call holds %s", what);
+                        return lock_is_held(what, reterr);
                 (void) usleep(LOCK_PAUSE_USEC);
         }
         return 0;
@@ -120,14 +126,14 @@ int host_open_lock(int state_fd, const char *name) {
         return fd < 0 ? -errno : fd;
 }
 
-int host_lock(const Host *host, const char *name, int *ret_fd, Error *reterr) {
+int host_lock(const Host *host, const char *name, const char *what, int *ret_fd, Error *reterr) {
         _cleanup_close_ int fd =
                 host->state_fd < 0 ? -ENOENT : host_open_lock(host->state_fd, name);
         int r;
 
         if (fd < 0)
-                return error_set_errno(reterr, -fd, "cannot open the lock %s of the jails", name);
-        r = host_lock_fd(fd, name, reterr);
+                return error_set_errno(reterr, -fd, "cannot open the lock of %s", what);
+        r = host_lock_fd(fd, what, reterr);
         if (r >= 0)
                 *ret_fd = steal_fd(&fd);
         return r;

@@ -16,10 +16,12 @@
 
 /* A moment, so that one process ends many. */
 #define DISMISSED_USEC (20 * USEC_PER_MSEC)
-#define DISMISSED_MAX 64 /* and no further connection is accepted until they have ended */
-/* Past the longest connection: what still holds a session then is a call to the kernel, such as the close
- * of a descriptor that came with a request, and a signal ends most of these. */
-#define SESSION_GRACE_USEC (60 * USEC_PER_SEC)
+#define DISMISSED_MAX 64 /* and no further connection is accepted until a child has them */
+/* A file on FUSE can hold up even an exit: no more children than these at once. */
+#define ENDING_MAX 32
+/* Past the longest connection and the longest call in it: what still holds a session then is one to the
+ * kernel, such as the close of a descriptor that came with a request, and a signal ends most of these. */
+#define SESSION_GRACE_USEC (120 * USEC_PER_SEC)
 
 #define GUARD_PAUSE_USEC (100 * USEC_PER_MSEC) /* from one look at the tables to the next */
 #define GUARD_RETRY_USEC (2 * USEC_PER_SEC)    /* after a failure, then twice as long each time */
@@ -34,7 +36,9 @@ struct Manager {
         size_t n_sessions, n_others; /* n_others: those of these that are not root's */
         Waiting waiting;             /* not root's; somebody only while others have all they may */
         uint64_t n_accepted, n_accepted_at_check;
+        size_t n_ending;             /* children that end those dismissed */
         uint64_t closed_log_usec; /* from when on to log again that connections are closed */
+        uint64_t ending_log_usec; /* likewise, that there are too many such children */
         bool guard_again;          /* there was a change while guard_check runs */
         Guard guard;
         uint64_t guard_retry_usec; /* 0: the last one has not failed */
@@ -80,7 +84,10 @@ static int dismissed_main(_unused_ const Manager *manager, _unused_ int fd) {
         return EXIT_SUCCESS;
 }
 
-#define EXIT_OWES_RELOAD 2
+enum {
+        EXIT_OWES_RELOAD = 2,
+        EXIT_LOCKED, /* by a call that is under way */
+};
 
 static int guard_main(const Manager *manager, _unused_ int fd) {
         _cleanup_error_ Error error = ERROR_INIT;
@@ -90,7 +97,9 @@ static int guard_main(const Manager *manager, _unused_ int fd) {
         if (r >= 0)
                 return EXIT_SUCCESS;
         log_error(LOG_ERR, NULL, &error, "the guests' network is not as it should be");
-        return guard.owes_reload ? EXIT_OWES_RELOAD : EXIT_FAILURE;
+        if (guard.owes_reload)
+                return EXIT_OWES_RELOAD;
+        return r == -EBUSY ? EXIT_LOCKED : EXIT_FAILURE;
 }
 
 /* Has the loop reap it. */
@@ -146,8 +155,9 @@ static int manager_spawn(Manager *manager, const Child *child, int fd, sd_event_
         close_fd(fd);
         if (child->keeps_dismissed)
                 waiting_let_go(&manager->waiting);
-        /* It cannot fail: both ends of that pipe are open here. */
-        return handover_by_parent(&handover);
+        /* Both ends of that pipe are open here: it cannot fail. */
+        (void) handover_by_parent(&handover);
+        return 0;
 }
 
 /* Later ones do not put it off. */
@@ -250,8 +260,22 @@ static int on_other_exit(sd_event_source *source, const siginfo_t *info, void *u
 }
 
 static int on_dismissed_exit(sd_event_source *source, _unused_ const siginfo_t *info,
-                             _unused_ void *userdata) {
-        return sd_event_source_set_floating(source, 0);
+                             void *userdata) {
+        Manager *manager = userdata;
+
+        manager->n_ending--;
+        (void) sd_event_source_set_floating(source, 0);
+        return manager_rearm(manager);
+}
+
+static void log_ending(Manager *manager) {
+        uint64_t now_usec = clock_monotonic_usec();
+
+        if (now_usec < manager->ending_log_usec)
+                return;
+        manager->ending_log_usec = now_usec + CLOSED_LOG_USEC;
+        log_write(LOG_ERR, NULL, "%zu processes cannot end connections, for what was sent on them; "
+                  "nobody is served until they do: end the owner's programs", manager->n_ending);
 }
 
 /* After a failure again, a moment later. */
@@ -263,7 +287,10 @@ static int on_dismissal(_unused_ sd_event_source *source, _unused_ uint64_t usec
         };
         Manager *manager = userdata;
 
-        (void) manager_spawn(manager, &child, -1, NULL);
+        if (manager->n_ending == ENDING_MAX)
+                log_ending(manager);
+        else if (manager_spawn(manager, &child, -1, NULL) >= 0)
+                manager->n_ending++;
         return manager_rearm(manager);
 }
 
@@ -315,6 +342,8 @@ static int on_guard_exit(_unused_ sd_event_source *source, const siginfo_t *info
         manager->guard_check = sd_event_source_unref(manager->guard_check);
         if (info->si_code == CLD_EXITED)
                 manager->guard.owes_reload = info->si_status == EXIT_OWES_RELOAD;
+        if (info->si_code == CLD_EXITED && info->si_status == EXIT_LOCKED)
+                manager->guard_retry_usec = 0;
         if (failed)
                 return guard_retry(manager);
         manager->guard_retry_usec = 0;

@@ -374,15 +374,16 @@ int netlink_set_port(Netlink *netlink, int index, bool isolated, Error *reterr) 
             nla_put_u8(message, IFLA_BRPORT_UNICAST_FLOOD, 0) >= 0)
                 r = nla_nest_end(message, port);
         r = change(netlink, &message, r);
-        return r < 0 ? failed(reterr, r, "cannot isolate the port") : 0;
+        return r < 0 ? failed(reterr, r, "cannot set up the bridge's port") : 0;
 }
 
 int netlink_add_fdb(Netlink *netlink, int index, const struct ether_addr *mac, Error *reterr) {
         struct ndmsg info = {
                 .ndm_family = AF_BRIDGE,
                 .ndm_ifindex = index,
-                .ndm_state = NUD_NOARP, /* neither forgotten nor moved by what comes in */
-                .ndm_flags = NTF_MASTER,
+                .ndm_state = NUD_NOARP, /* not forgotten */
+                /* Not moved by what comes in at a port that learns, either. */
+                .ndm_flags = NTF_MASTER | NTF_STICKY,
         };
         _cleanup_(message_cleanup) struct nl_msg *message =
                 request_new(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof(info));

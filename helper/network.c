@@ -9,7 +9,7 @@
 #include "helper/units.h"
 
 int network_lock(const Host *host, int *ret_fd, Error *reterr) {
-        return host_lock(host, ".network", ret_fd, reterr);
+        return host_lock(host, ".network", "the network", ret_fd, reterr);
 }
 
 /* The host as configured, locked. */

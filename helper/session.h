@@ -50,7 +50,7 @@ int session_name_vm(Session *session, const char *id, VmId *ret, Error *reterr);
 int session_lock_vm(Session *session, Error *reterr);
 /* Both. */
 int session_vm(Session *session, const char *id, VmId *ret, Error *reterr);
-/* The call's end: others may have the VM. */
+/* The call's end, which is its reply: after that a handler touches nothing of the VM. */
 void session_leave_vm(Session *session);
 
 /* Serves an accepted connection (taken) until it ends. Blocks. 0 for a proper end, -EACCES for a

@@ -2,7 +2,8 @@
 /* Connections that have been accepted and wait: for a session, the first come first; or dismissed, for
  * their end. One may carry descriptors that nobody has read, and to close the last copy of it takes as
  * long as whoever sent a socket with SO_LINGER likes, but not in a process that exits (inet_release() in
- * the kernel's net/ipv4/af_inet.c). So nothing here closes a descriptor that no other process has. */
+ * the kernel's net/ipv4/af_inet.c). So what is closed by these functions must be open in another process,
+ * too. */
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>

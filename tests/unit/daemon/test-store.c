@@ -106,6 +106,28 @@ static void reopen(Fixture *fixture) {
         open_store(fixture);
 }
 
+/* As one that crashes does, again and again. */
+static void what_is_set_aside_does_not_grow(void **state) {
+        Fixture *fixture = *state;
+        struct stat before, after;
+
+        assert_int_equal(stat(fixture->path, &before), 0);
+        for (int i = 0; i < 10; i++) {
+                pid_t pid;
+
+                fixture->store = store_free(fixture->store);
+                pid = fork();
+                if (pid == 0) {
+                        open_store(fixture);
+                        _exit(0);
+                }
+                assert_int_equal(waitpid(pid, NULL, 0), pid);
+                open_store(fixture);
+        }
+        assert_int_equal(stat(fixture->path, &after), 0);
+        assert_int_equal(after.st_size, before.st_size);
+}
+
 /* A small file system with a store of its own in it, and no room left. */
 static void a_full_disk_keeps_no_vm_from_being_deleted(void **state) {
         static const char zeros[4096];
@@ -595,6 +617,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(records_come_by_name, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_name_that_is_taken_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_vm_needs_its_image, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_set_aside_does_not_grow, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_full_disk_keeps_no_vm_from_being_deleted,
                                                 setup_directory, teardown),
                 cmocka_unit_test_setup_teardown(an_image_in_use_is_not_deleted, setup, teardown),

@@ -3,6 +3,7 @@
  * test's own; a guest's end of a veth pair stands for its virtio device. */
 #include <arpa/inet.h>
 #include <net/ethernet.h>
+#include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <netpacket/packet.h>
@@ -359,6 +360,46 @@ static inline void frame_datagram(Frame *frame, const char *from, unsigned from_
         frame_put_u16(frame, (unsigned) (8 + strlen(text)));
         frame_put_u16(frame, 0);
         frame_put(frame, text, strlen(text));
+}
+
+static inline void frame_ip(Frame *frame, const char *from, const char *to, size_t size) {
+        struct iphdr header = {.version = 4,
+                               .ihl = 5,
+                               .ttl = 64,
+                               .protocol = IPPROTO_ICMP,
+                               .tot_len = htons((uint16_t) (sizeof(header) + size))};
+
+        header.saddr = lab_at(from, 0).sin_addr.s_addr;
+        header.daddr = lab_at(to, 0).sin_addr.s_addr;
+        header.check = frame_sum((const unsigned char *) &header, sizeof(header));
+        frame_put(frame, &header, sizeof(header));
+}
+
+#define ICMP_HEADER 8
+
+/* What from says to to, at those MACs, about this that to has sent. */
+static inline void frame_error(Frame *frame, const char *to_mac, const char *mac, const char *from,
+                               const char *to, const unsigned char header[static ICMP_HEADER],
+                               const Frame *about) {
+        size_t at;
+        uint16_t sum;
+
+        frame_head(frame, to_mac, mac, ETHERTYPE_IP);
+        frame_ip(frame, from, to, ICMP_HEADER + about->size);
+        at = frame->size;
+        frame_put(frame, header, ICMP_HEADER);
+        frame_put(frame, about->bytes, about->size);
+        sum = frame_sum(frame->bytes + at, frame->size - at);
+        memcpy(frame->bytes + at + 2, &sum, sizeof(sum));
+}
+
+/* Of a connected socket, as ICMP told it. */
+static inline int error_of(int fd) {
+        socklen_t size = sizeof(int);
+        int error = 0;
+
+        assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+        return error;
 }
 
 static inline void frame_arp(Frame *frame, unsigned operation, const char *mac, const char *address,

@@ -89,6 +89,70 @@ static void guests_with_nat_do_not_reach_each_other_by_the_hosts_routing(void **
         lab_receives(second, "routed", NULL);
 }
 
+static const unsigned char no_port[ICMP_HEADER] = {3, 3};
+
+/* From the first guest's link or the second's: the port of this, that OUTSIDE has sent, is closed. With
+ * NAT, so that what comes after it arrives outside. */
+static void tell_of_error(Lab *lab, bool first, const Frame *about) {
+        _cleanup_close_ int guest =
+                lab_packets(lab, first ? lab->first_ns : lab->second_ns, "eth0");
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 9);
+        const char *mac = first ? FIRST_MAC : SECOND_MAC;
+        const char *address = first ? FIRST_ADDRESS : SECOND_ADDRESS;
+        char bridge_mac[18];
+        Frame frame = {};
+
+        lab_mac("br-banger", bridge_mac);
+        frame_error(&frame, bridge_mac, mac, address, OUTSIDE_ADDRESS, no_port, about);
+        lab_send_frame(guest, &frame);
+        frame_head(&frame, bridge_mac, mac, ETHERTYPE_IP);
+        frame_datagram(&frame, address, 99, OUTSIDE_ADDRESS, 9, "after");
+        lab_send_frame(guest, &frame);
+        lab_receives(outside, "after", NULL);
+}
+
+static void a_guest_with_nat_tells_of_errors_of_its_own_connections_only(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 7);
+        struct sockaddr_in from;
+        Frame about = {};
+
+        lab->guests[0].nat = lab->guests[1].nat = true;
+        lab_set(lab, 2, 0);
+        lab_send(guest, OUTSIDE_ADDRESS, 7, "question");
+        lab_receives(outside, "question", &from);
+        assert_int_equal(lab_try_connect(outside, &from), 0);
+        assert_int_equal(send(outside, "answer", 6, 0), 6);
+        lab_receives(guest, "answer", NULL);
+        frame_datagram(&about, OUTSIDE_ADDRESS, 7, FIRST_ADDRESS, 80, "answer");
+        tell_of_error(lab, false, &about);
+        assert_int_equal(error_of(outside), 0);
+        tell_of_error(lab, true, &about);
+        assert_int_equal(error_of(outside), ECONNREFUSED);
+}
+
+static void a_guest_tells_of_errors_of_its_own_forwards_only(void **state) {
+        static char outer[] = HOST_OUTER_ADDRESS;
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
+        _cleanup_close_ int outside = lab_udp(lab, lab->outside_ns, OUTSIDE_ADDRESS, 7);
+        const struct sockaddr_in to = lab_at(HOST_OUTER_ADDRESS, 8080);
+        Frame about = {};
+
+        lab->guests[0].nat = lab->guests[1].nat = true;
+        lab->forwards[0].address = outer;
+        lab_set(lab, 2, 1);
+        assert_int_equal(lab_try_connect(outside, &to), 0);
+        assert_int_equal(send(outside, "question", 8, 0), 8);
+        lab_receives(guest, "question", NULL);
+        frame_datagram(&about, OUTSIDE_ADDRESS, 7, FIRST_ADDRESS, 80, "question");
+        tell_of_error(lab, false, &about);
+        assert_int_equal(error_of(outside), 0);
+        tell_of_error(lab, true, &about);
+        assert_int_equal(error_of(outside), ECONNREFUSED);
+}
+
 static void nat_that_is_taken_away_ends_at_once(void **state) {
         Lab *lab = lab_need(state);
         _cleanup_close_ int guest = lab_udp(lab, lab->first_ns, FIRST_ADDRESS, 80);
@@ -286,6 +350,8 @@ int main(void) {
                 TEST(only_a_guest_with_nat_reaches_other_networks),
                 TEST(a_guest_without_nat_is_told_so_whether_the_host_routes_or_not),
                 TEST(guests_with_nat_do_not_reach_each_other_by_the_hosts_routing),
+                TEST(a_guest_with_nat_tells_of_errors_of_its_own_connections_only),
+                TEST(a_guest_tells_of_errors_of_its_own_forwards_only),
                 TEST(nat_that_is_taken_away_ends_at_once),
                 TEST(nobody_outside_reaches_a_guest_unasked),
                 TEST(a_forward_of_the_loopback_address_leads_into_the_guest),

@@ -224,36 +224,6 @@ static void what_a_dhcp_server_says_is_dropped(void **state) {
         assert_false(passes(lab, &frame));
 }
 
-static void frame_ip(Frame *frame, const char *from, const char *to, size_t size) {
-        struct iphdr header = {.version = 4,
-                               .ihl = 5,
-                               .ttl = 64,
-                               .protocol = IPPROTO_ICMP,
-                               .tot_len = htons((uint16_t) (sizeof(header) + size))};
-
-        header.saddr = lab_at(from, 0).sin_addr.s_addr;
-        header.daddr = lab_at(to, 0).sin_addr.s_addr;
-        header.check = frame_sum((const unsigned char *) &header, sizeof(header));
-        frame_put(frame, &header, sizeof(header));
-}
-
-#define ICMP_HEADER 8
-
-/* To the host, of which from, with a MAC, says that it has sent this. */
-static void frame_error(Frame *frame, const char *mac, const char *from,
-                        const unsigned char header[static ICMP_HEADER], const Frame *about) {
-        size_t at;
-        uint16_t sum;
-
-        frame_head(frame, BROADCAST, mac, ETHERTYPE_IP);
-        frame_ip(frame, from, HOST_ADDRESS, ICMP_HEADER + about->size);
-        at = frame->size;
-        frame_put(frame, header, ICMP_HEADER);
-        frame_put(frame, about->bytes, about->size);
-        sum = frame_sum(frame->bytes + at, frame->size - at);
-        memcpy(frame->bytes + at + 2, &sum, sizeof(sum));
-}
-
 /* Sends it from that guest; returns once the host has had it. */
 static void send_in_full(const Lab *lab, int guest, const char *mac, const char *from,
                          const Frame *frame) {
@@ -279,17 +249,9 @@ static void an_error_about_what_the_host_sends_to_others_is_dropped(void **state
         lab_set(lab, 2, 0);
         frame_ip(&about, HOST_OUTER_ADDRESS, OUTSIDE_ADDRESS, sizeof(echo));
         frame_put(&about, echo, sizeof(echo));
-        frame_error(&frame, FIRST_MAC, FIRST_ADDRESS, too_big, &about);
+        frame_error(&frame, BROADCAST, FIRST_MAC, FIRST_ADDRESS, HOST_ADDRESS, too_big, &about);
         send_in_full(lab, guest, FIRST_MAC, FIRST_ADDRESS, &frame);
         lab_run("! ip route get " OUTSIDE_ADDRESS " | grep -q mtu");
-}
-
-static int error_of(int fd) {
-        socklen_t size = sizeof(int);
-        int error = 0;
-
-        assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
-        return error;
 }
 
 static void an_error_about_what_another_guest_is_sent_is_dropped(void **state) {
@@ -307,10 +269,10 @@ static void an_error_about_what_another_guest_is_sent_is_dropped(void **state) {
         assert_int_equal(send(host, "question", 8, 0), 8);
         lab_receives(at_first, "question", NULL);
         frame_datagram(&about, HOST_ADDRESS, 1234, FIRST_ADDRESS, 80, "question");
-        frame_error(&frame, SECOND_MAC, SECOND_ADDRESS, no_port, &about);
+        frame_error(&frame, BROADCAST, SECOND_MAC, SECOND_ADDRESS, HOST_ADDRESS, no_port, &about);
         send_in_full(lab, second, SECOND_MAC, SECOND_ADDRESS, &frame);
         assert_int_equal(error_of(host), 0);
-        frame_error(&frame, FIRST_MAC, FIRST_ADDRESS, no_port, &about);
+        frame_error(&frame, BROADCAST, FIRST_MAC, FIRST_ADDRESS, HOST_ADDRESS, no_port, &about);
         send_in_full(lab, first, FIRST_MAC, FIRST_ADDRESS, &frame);
         assert_int_equal(error_of(host), ECONNREFUSED);
 }
@@ -343,7 +305,7 @@ static void frame_fragment(Frame *frame, const char *mac, const char *from, unsi
 
 /* The memory in which a host puts datagrams together is for all. */
 static void a_guest_may_send_a_few_fragments(void **state) {
-        enum { SENT = 1000, BURST = 200 };
+        enum { SENT = 1000, BURST = 64 };
         Lab *lab = lab_need(state);
         _cleanup_close_ int first = lab_packets(lab, lab->first_ns, "eth0");
         _cleanup_close_ int second = lab_packets(lab, lab->second_ns, "eth0");
@@ -370,6 +332,25 @@ static void a_guest_may_send_a_few_fragments(void **state) {
         frame_fragment(&frame, SECOND_MAC, SECOND_ADDRESS, 0);
         send_in_full(lab, second, SECOND_MAC, SECOND_ADDRESS, &frame);
         assert_int_equal(refused_so_far(), refused);
+}
+
+/* Its padding is no part of the datagram, and is kept with it. */
+static void a_fragment_larger_than_a_link_carries_is_dropped(void **state) {
+        Lab *lab = lab_need(state);
+        _cleanup_close_ int guest = lab_packets(lab, lab->first_ns, "eth0");
+        unsigned char padded[3000] = {0};
+        Frame frame = {};
+
+        lab_run("ip link set bgr-" FIRST " mtu 9000");
+        lab_enter(lab->first_ns);
+        lab_run("ip link set eth0 mtu 9000");
+        lab_enter(lab->host_ns);
+        lab_set(lab, 2, 0);
+        frame_fragment(&frame, FIRST_MAC, FIRST_ADDRESS, 1);
+        memcpy(padded, frame.bytes, frame.size);
+        assert_int_equal(send(guest, padded, sizeof(padded), 0), sizeof(padded));
+        send_in_full(lab, guest, FIRST_MAC, FIRST_ADDRESS, &frame);
+        assert_int_equal(refused_so_far(), 1);
 }
 
 static void a_tap_that_is_not_among_the_guests_is_mute(void **state) {
@@ -611,6 +592,7 @@ int main(void) {
                 TEST(an_error_about_what_the_host_sends_to_others_is_dropped),
                 TEST(an_error_about_what_another_guest_is_sent_is_dropped),
                 TEST(a_guest_may_send_a_few_fragments),
+                TEST(a_fragment_larger_than_a_link_carries_is_dropped),
                 TEST(a_tap_that_is_not_among_the_guests_is_mute),
                 TEST(before_any_guest_is_set_all_taps_are_mute),
                 TEST(a_guest_does_not_reach_another_by_the_bridge),

@@ -383,6 +383,11 @@ static void a_tap_has_its_guests_mac_and_no_other_takes_it(void **state) {
         assert_string_equal(port, "bgr-0123456789");
         find_port("02:09:09:09:09:09", port);
         assert_string_equal(port, "");
+        /* Nor at a port that learns. */
+        assert_int_equal(system("bridge link set dev bgr-9876543210 learning on"), 0); /* NOLINT */
+        say_lldp(network, "bgr-9876543210", &names.mac);
+        find_port(names.mac_text, port);
+        assert_string_equal(port, "bgr-0123456789");
 }
 
 static void ensuring_a_tap_again_keeps_it(void **state) {
