@@ -7,6 +7,8 @@ SHARED_PHASE=bare
 PASSED=0
 FAILED=0
 RUN_DIR=''
+BUDGET_S='' # seconds of all, where they are limited
+LEFT_OUT=0
 
 # scenario_header FILE KEY DEFAULT
 scenario_header() {
@@ -33,6 +35,15 @@ scenario_find() {
                 }
         done
         die "no scenario $1"
+}
+
+# budget_left FILE: whether there is time for it; says so where not.
+budget_left() {
+        [[ -z $BUDGET_S ]] || ((SECONDS < BUDGET_S)) || {
+                say "left out, for want of time: ${1##*/}"
+                LEFT_OUT=$((LEFT_OUT + 1))
+                return 1
+        }
 }
 
 # select_files HOST PHASE prints which of SCENARIOS belong there.
@@ -73,6 +84,7 @@ runner_run() {
         else
                 rm -rf "$RUN_DIR"
         fi
+        ((LEFT_OUT == 0)) || say "$LEFT_OUT scenarios were left out"
         say "$PASSED passed, $FAILED failed"
         ((FAILED == 0))
 }
@@ -96,7 +108,10 @@ run_shared() {
                         host_install shared || return 0
                         SHARED_PHASE=installed
                 fi
-                for file in "${files[@]}"; do scenario_run "$file" shared; done
+                for file in "${files[@]}"; do
+                        [[ $phase == last ]] || budget_left "$file" || continue
+                        scenario_run "$file" shared
+                done
         done
         host_end "$RUN_DIR/hosts/shared"
 }
@@ -106,6 +121,7 @@ run_own() {
         mapfile -t files < <(select_files own any)
         for file in "${files[@]}"; do
                 name=${file##*/}
+                budget_left "$file" || continue
                 host_prepare "$name" "$(scenario_header "$file" phase installed)" \
                         "$(scenario_header "$file" host own)" || continue
                 scenario_run "$file" "$name"
