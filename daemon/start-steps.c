@@ -12,6 +12,8 @@
 
 /* For a verb of the helper that itself waits for nothing longer than udev or systemd. */
 #define HELPER_TIMEOUT_USEC (30 * USEC_PER_SEC)
+/* The first one has the kernel load a dozen modules of nftables: 18 s in software emulation. */
+#define BRIDGE_TIMEOUT_USEC (120 * USEC_PER_SEC)
 #define SOCKET_TIMEOUT_MS 20000
 #define KILL_TIMEOUT_MS 10000
 #define VMM_TIMEOUT_USEC (20 * USEC_PER_SEC)
@@ -41,8 +43,9 @@ static int disk_detach(Start *start, Error *reterr) {
 
 static int bridge_ensure(Start *start, Error *reterr) {
         const RootRequest request = {.operation = start_operation_text(start)};
+        uint64_t deadline_usec = clock_monotonic_usec() + BRIDGE_TIMEOUT_USEC;
 
-        return root_bridge_ensure(start->root_socket, helper_deadline(), &request, reterr);
+        return root_bridge_ensure(start->root_socket, deadline_usec, &request, reterr);
 }
 
 static int tap_create(Start *start, Error *reterr) {

@@ -11,7 +11,7 @@
 #include "helper/host.h"
 
 #define OPEN_ATTEMPTS 100
-#define LOCK_TIMEOUT_USEC (15 * USEC_PER_SEC) /* half of what bangerd waits for a call */
+#define LOCK_TIMEOUT_USEC (25 * USEC_PER_SEC) /* less than bangerd's 30 s for a call */
 #define LOCK_PAUSE_USEC (10 * USEC_PER_MSEC)
 
 const HostPaths host_paths_default = {

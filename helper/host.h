@@ -31,7 +31,7 @@ void host_close(Host *host);
 /* A file of that name in the directory of jails, made if need be: nobody but root can open that, so
  * nobody else can hold a lock of it, nor put another there. A descriptor, or -errno. */
 int host_open_lock(int state_fd, const char *name);
-/* A lock of what, by such a file, which this process has until *ret_fd is closed. ERROR_BUSY after 15 s. */
+/* A lock of what, by such a file, which this process has until *ret_fd is closed. ERROR_BUSY after 25 s. */
 int host_lock(const Host *host, const char *name, const char *what, int *ret_fd, Error *reterr);
 /* Likewise, of what is open, a directory that nobody but root can open. what: for the error. */
 int host_lock_fd(int fd, const char *what, Error *reterr);
