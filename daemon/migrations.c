@@ -53,11 +53,6 @@ static const char version_4[] =
 const char *const store_migrations[] = {version_1, version_2, version_3, version_4};
 const size_t store_n_migrations = ELEMENTSOF(store_migrations);
 
-static int take_integer(const DatabaseRow *row, void *userdata) {
-        *(int64_t *) userdata = database_row_integer(row, 0);
-        return 0;
-}
-
 static int take_dangling(const DatabaseRow *row, void *userdata) {
         (void) row;
         (void) userdata;
@@ -89,8 +84,7 @@ static int migrate(Database *database, const char *migration, size_t version, Er
 int migrations_run(Database *database, const char *const *migrations, size_t n_migrations,
                    Error *reterr) {
         int64_t version = 0;
-        int r = database_run(database, "PRAGMA user_version", NULL, 0, take_integer, &version,
-                             reterr);
+        int r = database_run_integer(database, "PRAGMA user_version", &version, reterr);
 
         if (r < 0)
                 return r;

@@ -87,11 +87,6 @@ static int check_pages(Database *database, Error *reterr) {
         return r >= 0 && !ok ? fail(database, SQLITE_CORRUPT, reterr) : r;
 }
 
-static int take_integer(const DatabaseRow *row, void *userdata) {
-        *(int64_t *) userdata = database_row_integer(row, 0);
-        return 0;
-}
-
 /* So that what makes room on a full disk can still be written down. The log has the blocks that it will
  * need from the start, and keeps them when the database is closed; the file has some beyond its last page,
  * without which the log could not begin anew. Where the file system reserves nothing, it does without. */
@@ -105,7 +100,7 @@ static void reserve_space(Database *database) {
         (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
         (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_CHUNK_SIZE, &chunk);
         /* Of what it has in use: what an earlier one has set aside serves this one. */
-        (void) database_run(database, "PRAGMA page_count", NULL, 0, take_integer, &pages, NULL);
+        (void) database_run_integer(database, "PRAGMA page_count", &pages, NULL);
         hint = pages * PAGE_BYTES + CHUNK_BYTES / 2;
         (void) sqlite3_file_control(database->handle, NULL, SQLITE_FCNTL_SIZE_HINT, &hint);
         if (path)
@@ -188,6 +183,15 @@ int database_run(Database *database, const char *sql, const DatabaseValue *value
                         return r;
         }
         return code == SQLITE_DONE ? 0 : fail(database, code, reterr);
+}
+
+static int take_integer(const DatabaseRow *row, void *userdata) {
+        *(int64_t *) userdata = database_row_integer(row, 0);
+        return 0;
+}
+
+int database_run_integer(Database *database, const char *sql, int64_t *ret, Error *reterr) {
+        return database_run(database, sql, NULL, 0, take_integer, ret, reterr);
 }
 
 int database_run_script(Database *database, const char *sql, Error *reterr) {

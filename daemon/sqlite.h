@@ -37,6 +37,8 @@ typedef int (*DatabaseOnRow)(const DatabaseRow *row, void *userdata);
  * (-ENOSPC). What on_row fails with is returned without an error filled. */
 int database_run(Database *database, const char *sql, const DatabaseValue *values, size_t n_values,
                  DatabaseOnRow on_row, void *userdata, Error *reterr);
+/* One statement without values, of which *ret becomes the only number; without a row it is left alone. */
+int database_run_integer(Database *database, const char *sql, int64_t *ret, Error *reterr);
 /* Several statements without values. */
 int database_run_script(Database *database, const char *sql, Error *reterr);
 

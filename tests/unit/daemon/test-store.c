@@ -506,15 +506,10 @@ static void a_full_disk_is_said(void **state) {
         assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static int take_integer(const DatabaseRow *row, void *userdata) {
-        *(int64_t *) userdata = database_row_integer(row, 0);
-        return 0;
-}
-
 static int64_t read_integer(Database *database, const char *sql) {
         int64_t value = -1;
 
-        assert_int_equal(database_run(database, sql, NULL, 0, take_integer, &value, NULL), 0);
+        assert_int_equal(database_run_integer(database, sql, &value, NULL), 0);
         return value;
 }
 
