@@ -20,13 +20,15 @@ seconds_since() {
         printf '%d.%d\n' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-# wait_until SECONDS COMMAND... polls until the command succeeds; 1 when time is up.
+# wait_until SECONDS COMMAND... polls until the command succeeds; 1 when time is up. Ever less often, for
+# who asks of an emulated host takes its time.
 wait_until() {
-        local deadline=$((SECONDS + $1))
+        local deadline=$((SECONDS + $1)) pause_ms=100
         shift
         until "$@"; do
                 ((SECONDS < deadline)) || return 1
-                sleep 0.2
+                sleep "0.$pause_ms"
+                ((pause_ms = pause_ms < 800 ? pause_ms + 100 : pause_ms))
         done
 }
 

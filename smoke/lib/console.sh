@@ -10,8 +10,7 @@ console_open() {
                 '${3:-banger-tui}; echo ended with \$?; exec sleep 600'"
 }
 
-# The owner's tmux, over the connection that is kept: what is looked at often must not cost a login.
-console_tmux() { root "runuser -u owner -- $CONSOLE_TMUX $*"; }
+console_tmux() { owner "$CONSOLE_TMUX $*"; }
 console_type() { console_tmux send-keys "$@"; }
 console_screen() { console_tmux capture-pane -p; }
 console_close() { console_tmux kill-server >/dev/null 2>&1 || true; }

@@ -44,7 +44,7 @@ host_wait() {
 
 # host_reset DIR pulls the plug: nothing in the host is told.
 host_reset() {
-        rm -f "$1/root.ctl"
+        login_close "$1"
         : >"$1/heart.log"
         qemu_qmp "$1" system_reset >/dev/null
         host_wait "$1"
@@ -72,8 +72,7 @@ host_diagnose() {
 
 host_end() {
         local pid
-        login_root_close "$1"
-        rm -f "$1/root.ctl"
+        login_close "$1"
         [[ -e $1/qemu.pid ]] || return 0
         pid=$(<"$1/qemu.pid")
         if qemu_running "$1"; then

@@ -203,6 +203,8 @@ scenario_attempt() {
         began=$(now_ms)
         HOST_DIR=$RUN_DIR/hosts/$2 SCENARIO_DIR=$dir PRIVILEGED=$(scenario_header "$1" privileged no) \
                 timeout -k 5 "$deadline" bash "$1" >"$dir/log" 2>&1 </dev/null || status=$?
+        login_close "$RUN_DIR/hosts/$2" owner
+        login_close "$RUN_DIR/hosts/$2" other
         case $status in
         0) ;;
         124 | 137) say "its deadline of $deadline s passed; last: $(tail -n 1 "$dir/log")" >"$dir/why" ;;

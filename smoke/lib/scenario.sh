@@ -4,8 +4,8 @@
 #   SCENARIO_DIR  a directory of its own; `why` in it is the reason of a failure
 #   PRIVILEGED    yes for one that may use `administrator`
 #
-#   owner CMD          a fresh login of the owner: where product commands run
-#   other CMD          a fresh login of another user
+#   owner CMD          the owner's shell, in a login of this scenario's: where product commands run
+#   other CMD          another user's
 #   root CMD           set-up, faults and evidence; never a product command
 #   administrator CMD  the owner through sudo, to install and uninstall
 #   expect N FUNCTION CMD...   run it, keep what it prints, want its exit status N
@@ -57,10 +57,11 @@ administrator() {
 
 # expect STATUS[,STATUS] FUNCTION CMD...
 expect() {
-        local wanted=$1 status=0
+        local wanted=$1 status=0 began
         shift
+        began=$(now_ms)
         "$@" >"$SCENARIO_DIR/output" 2>&1 || status=$?
-        say "--- $* [$status]"
+        say "--- $* [$status, $(seconds_since "$began") s]"
         cat "$SCENARIO_DIR/output"
         [[ ,$wanted, == *,$status,* ]] ||
                 fail "$*: status $status instead of $wanted: $(tail -n 1 "$SCENARIO_DIR/output")"
@@ -84,9 +85,11 @@ print(eval(sys.argv[2]))' "$SCENARIO_DIR/output" "$1" || fail "not the JSON expe
 }
 
 eventually() {
-        local seconds=$1
+        local seconds=$1 began
         shift
+        began=$(now_ms)
         wait_until "$seconds" "$@" || fail "not within $seconds s: $*"
+        say "--- until $* [$(seconds_since "$began") s]"
 }
 
 # manifest FILE writes what there is on the host, for comparison.
