@@ -13,7 +13,10 @@
 #include "helper/disk.h"
 #include "helper/loops.h"
 
-#define BIND_NAME ".bind" /* below the directory of jails */
+/* Below the directory of jails. A directory of its own: linking a file waits for whoever writes in it, for
+ * as long as he likes, and holds up all that is done by names beside it. */
+#define NAMES_DIRECTORY ".names"
+#define BIND_NAME "file"
 #define CHANGES_NAME "root.cow"
 #define CHANGES_MARK "trusted.banger.vm" /* the VM's id */
 #define SECTOR_SIZE 512 /* device-mapper's unit, whatever the device's own */
@@ -64,24 +67,44 @@ static bool is_marked(int fd, const VmId *vm) {
                memcmp(id, vm->text, VM_ID_LENGTH) == 0;
 }
 
-/* Made where nobody but root can name it, and then put in the place of the owner's. */
-static int make_changes(const Host *host, const VmId *vm, int dir_fd, off_t size, Error *reterr) {
+/* Where nobody but root can name a file. */
+static int open_names(const Host *host, int *ret_fd, Error *reterr) {
         _cleanup_close_ int jails_fd = -1, fd = -1;
-        int r = 0;
 
-        jails_fd = host_open_below(host->state_fd, "jails", O_RDONLY | O_DIRECTORY);
+        jails_fd = host->state_fd < 0 ? -ENOENT :
+                                        host_open_below(host->state_fd, "jails", O_PATH | O_DIRECTORY);
         if (jails_fd < 0)
                 return error_set_errno(reterr, -jails_fd, "cannot open the directory of jails");
-        fd = openat(jails_fd, BIND_NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+        fd = host_open_below(jails_fd, NAMES_DIRECTORY, O_RDONLY | O_DIRECTORY);
+        if (fd == -ENOENT) {
+                if (mkdirat(jails_fd, NAMES_DIRECTORY, 0700) < 0 && errno != EEXIST)
+                        return error_set_errno(reterr, errno, "cannot make the directory of names");
+                fd = host_open_below(jails_fd, NAMES_DIRECTORY, O_RDONLY | O_DIRECTORY);
+        }
+        if (fd < 0)
+                return error_set_errno(reterr, -fd, "cannot open the directory of names");
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}
+
+/* Made there, and then put in the place of the owner's. */
+static int make_changes(const Host *host, const VmId *vm, int dir_fd, off_t size, Error *reterr) {
+        _cleanup_close_ int names_fd = -1, fd = -1;
+        int r;
+
+        r = open_names(host, &names_fd, reterr);
+        if (r < 0)
+                return r;
+        fd = openat(names_fd, BIND_NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
         if (fd < 0)
                 return error_set_errno(reterr, errno, "cannot make one of root's");
         if (fchmod(fd, 0600) < 0 || ftruncate(fd, size) < 0 ||
             fsetxattr(fd, CHANGES_MARK, vm->text, VM_ID_LENGTH, 0) < 0 || fsync(fd) < 0)
                 r = error_set_errno(reterr, errno, "cannot make one of root's");
-        else if (renameat(jails_fd, BIND_NAME, dir_fd, CHANGES_NAME) < 0)
+        else if (renameat(names_fd, BIND_NAME, dir_fd, CHANGES_NAME) < 0)
                 r = error_set_errno(reterr, errno, "cannot put one of root's there");
         if (r < 0)
-                (void) unlinkat(jails_fd, BIND_NAME, 0);
+                (void) unlinkat(names_fd, BIND_NAME, 0);
         else if (fsync(dir_fd) < 0)
                 r = error_set_errno(reterr, errno, "cannot put one of root's there for good");
         return r;
@@ -109,12 +132,24 @@ static int replace_changes(const Host *host, const VmId *vm, uid_t owner, int di
         return make_changes(host, vm, dir_fd, st.st_size, reterr);
 }
 
+/* What root has made for the VM of an earlier owner is not the next one's to read. */
+static int check_directory(int fd, uid_t owner, Error *reterr) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at its directory");
+        if (st.st_uid != owner)
+                return error_set(reterr, ERROR_NOT_PERMITTED, EPERM,
+                                 "its directory belongs to uid %u instead of %u", st.st_uid, owner);
+        return 0;
+}
+
 static int open_changes(const Host *host, const VmId *vm, const char *path, uid_t owner,
                         int *ret_fd, Error *reterr) {
         _cleanup_free_ char *directory = string_format("vms/%s", vm->text);
         _cleanup_close_ int dir_fd = -1, first_fd = -1, fd = -1;
         uint64_t n_sectors;
-        int r = 0;
+        int r;
 
         if (!directory)
                 return error_set_errno(reterr, ENOMEM, "cannot name the directory");
@@ -123,6 +158,9 @@ static int open_changes(const Host *host, const VmId *vm, const char *path, uid_
         dir_fd = host_open_below(host->state_fd, directory, O_RDONLY | O_DIRECTORY);
         if (dir_fd < 0)
                 return error_set_errno(reterr, -dir_fd, "cannot open %s", path);
+        r = check_directory(dir_fd, owner, reterr);
+        if (r < 0)
+                return error_prepend(reterr, r, "cannot use %s", path);
         first_fd = host_open_below(dir_fd, CHANGES_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY);
         if (first_fd < 0)
                 return error_set_errno(reterr, -first_fd, "cannot open %s", path);
@@ -207,17 +245,14 @@ void disk_close_files(DiskFiles *files) {
         files->names_fd = close_fd(files->names_fd);
 }
 
-/* One at a time: a file that is being named has two names, and would be refused for another VM. By
- * the directory of jails, which nobody but root can open. */
+/* One at a time: a file that is being named has two names, and would be refused for another VM. */
 static int lock_names(const Host *host, int *ret_fd, Error *reterr) {
         _cleanup_close_ int fd = -1;
         int r;
 
-        fd = host->state_fd < 0 ? -ENOENT :
-                                  host_open_below(host->state_fd, "jails", O_RDONLY | O_DIRECTORY);
-        if (fd < 0)
-                return error_set_errno(reterr, -fd, "cannot open the directory of jails");
-        r = host_lock_fd(fd, "the directory of jails", reterr);
+        r = open_names(host, &fd, reterr);
+        if (r >= 0)
+                r = host_lock_fd(fd, "the directory of names", reterr);
         if (r < 0)
                 return r;
         /* Of one that was cut short. */
@@ -242,21 +277,21 @@ int disk_forget_name(const Host *host, Error *reterr) {
 
 /* udev looks at a loop's file by its name, and the owner could change his at that moment. So the loop
  * gets one of root's for the same file (systemd/09-banger.rules); opened anew by it. */
-static int open_as_ours(const Host *host, int jails_fd, int fd, int flags, int *ret_fd,
+static int open_as_ours(const Host *host, int names_fd, int fd, int flags, int *ret_fd,
                         Error *reterr) {
         _cleanup_close_ int ours_fd = -1;
         char from[32];
         int r = 0;
 
         (void) snprintf(from, sizeof(from), "self/fd/%d", fd);
-        if (linkat(host->proc_fd, from, jails_fd, BIND_NAME, AT_SYMLINK_FOLLOW) < 0)
+        if (linkat(host->proc_fd, from, names_fd, BIND_NAME, AT_SYMLINK_FOLLOW) < 0)
                 return error_set_errno(reterr, errno, "cannot name the file for its loop");
-        ours_fd = openat(jails_fd, BIND_NAME, flags | O_NOFOLLOW | O_CLOEXEC);
+        ours_fd = openat(names_fd, BIND_NAME, flags | O_NOFOLLOW | O_CLOEXEC);
         if (ours_fd < 0)
                 r = error_set_errno(reterr, errno, "cannot open the file for its loop");
         else if (!is_same_file(ours_fd, fd))
                 r = error_set(reterr, ERROR_BUSY, EBUSY, "the file has been replaced");
-        if (unlinkat(jails_fd, BIND_NAME, 0) < 0 && r >= 0)
+        if (unlinkat(names_fd, BIND_NAME, 0) < 0 && r >= 0)
                 r = error_set_errno(reterr, errno, "cannot remove the name");
         if (r >= 0)
                 *ret_fd = steal_fd(&ours_fd);
@@ -265,23 +300,23 @@ static int open_as_ours(const Host *host, int jails_fd, int fd, int flags, int *
 
 int disk_open_named_files(const Host *host, const DiskPlan *plan, DiskFiles *ret, Error *reterr) {
         _cleanup_(files_cleanup) DiskFiles files = DISK_FILES_INIT, ours = DISK_FILES_INIT;
-        _cleanup_close_ int jails_fd = -1;
+        _cleanup_close_ int names_fd = -1;
         int r;
 
-        r = lock_names(host, &jails_fd, reterr);
+        r = lock_names(host, &names_fd, reterr);
         if (r >= 0)
                 r = disk_open_files(host, plan, &files, reterr);
         if (r < 0)
                 return r;
         ours.n_sectors = files.n_sectors;
         ours.n_work_sectors = files.n_work_sectors;
-        r = open_as_ours(host, jails_fd, files.image_fd, O_RDONLY, &ours.image_fd, reterr);
+        r = open_as_ours(host, names_fd, files.image_fd, O_RDONLY, &ours.image_fd, reterr);
         if (r >= 0)
-                r = open_as_ours(host, jails_fd, files.cow_fd, O_RDWR, &ours.cow_fd, reterr);
+                r = open_as_ours(host, names_fd, files.cow_fd, O_RDWR, &ours.cow_fd, reterr);
         if (r >= 0 && plan->work)
-                r = open_as_ours(host, jails_fd, files.work_fd, O_RDWR, &ours.work_fd, reterr);
+                r = open_as_ours(host, names_fd, files.work_fd, O_RDWR, &ours.work_fd, reterr);
         if (r >= 0) {
-                ours.names_fd = steal_fd(&jails_fd);
+                ours.names_fd = steal_fd(&names_fd);
                 *ret = steal_struct(ours, DISK_FILES_INIT);
         }
         return r;
@@ -301,13 +336,13 @@ int disk_open_image(const Host *host, const DiskPlan *plan, int *ret_fd, Error *
 
 int disk_grow_changes(const Host *host, const DiskPlan *plan, int64_t size_bytes, Error *reterr) {
         _cleanup_free_ char *path = string_format("vms/%s/root.cow", plan->vm->text);
-        _cleanup_close_ int jails_fd = -1, fd = -1;
+        _cleanup_close_ int names_fd = -1, fd = -1;
         struct stat st;
         int r;
 
         if (!path)
                 return error_set_errno(reterr, ENOMEM, "cannot name the file");
-        r = lock_names(host, &jails_fd, reterr);
+        r = lock_names(host, &names_fd, reterr);
         if (r >= 0)
                 r = open_changes(host, plan->vm, path, plan->owner, &fd, reterr);
         if (r >= 0)

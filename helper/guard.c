@@ -76,7 +76,7 @@ static int mend(Session *session, const Guard *guard, Host *ret_host, Error *ret
         int r = session_host(session, ret_host, reterr);
 
         if (r >= 0)
-                r = network_lock(ret_host, &lock, reterr);
+                r = network_lock(ret_host, 0, &lock, reterr);
         if (r >= 0)
                 r = firewall_mend(ret_host, &session->settings,
                                   guard->routing_was_off ? &guard->routing : NULL, reterr);

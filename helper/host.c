@@ -103,9 +103,7 @@ static int lock_is_held(const char *what, Error *reterr) {
 }
 
 /* Not blocking in the kernel: whatever holds up another call is not to hold up all. */
-int host_lock_fd(int fd, const char *what, Error *reterr) {
-        uint64_t deadline_usec = clock_monotonic_usec() + LOCK_TIMEOUT_USEC;
-
+static int lock_until(int fd, uint64_t deadline_usec, const char *what, Error *reterr) {
         while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 if (errno != EWOULDBLOCK && errno != EINTR)
                         return error_set_errno(reterr, errno, "cannot lock %s", what);
@@ -116,25 +114,42 @@ int host_lock_fd(int fd, const char *what, Error *reterr) {
         return 0;
 }
 
+int host_lock_fd(int fd, const char *what, Error *reterr) {
+        return lock_until(fd, clock_monotonic_usec() + LOCK_TIMEOUT_USEC, what, reterr);
+}
+
+/* Made only where it is not there: to make a file the kernel locks the directory. */
 int host_open_lock(int state_fd, const char *name) {
         _cleanup_close_ int jails_fd = host_open_below(state_fd, "jails", O_PATH | O_DIRECTORY);
         int fd;
 
         if (jails_fd < 0)
                 return jails_fd;
-        fd = openat(jails_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fd = openat(jails_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT)
+                fd = openat(jails_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         return fd < 0 ? -errno : fd;
 }
 
-int host_lock(const Host *host, const char *name, const char *what, int *ret_fd, Error *reterr) {
+static int lock_name(const Host *host, const char *name, uint64_t deadline_usec, const char *what,
+                     int *ret_fd, Error *reterr) {
         _cleanup_close_ int fd =
                 host->state_fd < 0 ? -ENOENT : host_open_lock(host->state_fd, name);
         int r;
 
         if (fd < 0)
                 return error_set_errno(reterr, -fd, "cannot open the lock of %s", what);
-        r = host_lock_fd(fd, what, reterr);
+        r = lock_until(fd, deadline_usec, what, reterr);
         if (r >= 0)
                 *ret_fd = steal_fd(&fd);
         return r;
+}
+
+int host_lock(const Host *host, const char *turn, const char *name, const char *what, int *ret_fd,
+              Error *reterr) {
+        uint64_t deadline_usec = clock_monotonic_usec() + LOCK_TIMEOUT_USEC;
+        _cleanup_close_ int turn_fd = -1;
+        int r = turn ? lock_name(host, turn, deadline_usec, what, &turn_fd, reterr) : 0;
+
+        return r < 0 ? r : lock_name(host, name, deadline_usec, what, ret_fd, reterr);
 }

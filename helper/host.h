@@ -31,8 +31,11 @@ void host_close(Host *host);
 /* A file of that name in the directory of jails, made if need be: nobody but root can open that, so
  * nobody else can hold a lock of it, nor put another there. A descriptor, or -errno. */
 int host_open_lock(int state_fd, const char *name);
-/* A lock of what, by such a file, which this process has until *ret_fd is closed. ERROR_BUSY after 25 s. */
-int host_lock(const Host *host, const char *name, const char *what, int *ret_fd, Error *reterr);
+/* A lock of what, by such a file, which this process has until *ret_fd is closed. ERROR_BUSY after 25 s.
+ * turn: NULL, or another such file: of those who name it one at a time waits for the lock, so that they
+ * leave it to others. */
+int host_lock(const Host *host, const char *turn, const char *name, const char *what, int *ret_fd,
+              Error *reterr);
 /* Likewise, of what is open, a directory that nobody but root can open. what: for the error. */
 int host_lock_fd(int fd, const char *what, Error *reterr);
 

@@ -39,11 +39,14 @@ static const struct {
 };
 
 static int make_directory(int dir_fd, const char *name, Error *reterr) {
-        int fd;
+        int fd = host_open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
 
-        if (mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST)
-                return error_set_errno(reterr, errno, "cannot make the directory \"%s\"", name);
-        fd = host_open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
+        if (fd == -ENOENT) {
+                if (mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST)
+                        return error_set_errno(reterr, errno, "cannot make the directory \"%s\"",
+                                               name);
+                fd = host_open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
+        }
         if (fd < 0)
                 return error_set_errno(reterr, -fd, "cannot open the directory \"%s\"", name);
         return fd;

@@ -171,12 +171,17 @@ static int manager_dismiss_soon(Manager *manager) {
         return r < 0 ? r : sd_event_source_set_enabled(manager->dismissal, SD_EVENT_ONESHOT);
 }
 
+/* While a child does not end, systemd would wait for it before it starts the helper anew. */
+static bool manager_is_idle(const Manager *manager) {
+        return manager->n_sessions == 0 && manager->n_ending == 0;
+}
+
 /* Accept while there is a session left: only root can take the last. Count idle time while there is no
  * session, and so nobody who waits for one. */
 static int manager_rearm(Manager *manager) {
         bool accepts = !manager->stopping && manager->n_sessions < manager->config->sessions_max &&
                        manager->waiting.n_dismissed < DISMISSED_MAX;
-        bool idle = !manager->stopping && manager->n_sessions == 0;
+        bool idle = !manager->stopping && manager_is_idle(manager);
         int r;
 
         r = sd_event_source_set_enabled(manager->listener, accepts ? SD_EVENT_ON : SD_EVENT_OFF);
@@ -299,7 +304,7 @@ static int on_idle_check_exit(_unused_ sd_event_source *source, const siginfo_t 
         Manager *manager = userdata;
 
         manager->idle_check = sd_event_source_unref(manager->idle_check);
-        if (manager->stopping || manager->n_sessions > 0)
+        if (manager->stopping || !manager_is_idle(manager))
                 return 0;
         /* A connection that came in between may have started a VM. One that comes now waits in the
          * socket that systemd holds. */

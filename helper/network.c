@@ -8,15 +8,16 @@
 #include "helper/session.h"
 #include "helper/units.h"
 
-int network_lock(const Host *host, int *ret_fd, Error *reterr) {
-        return host_lock(host, ".network", "the network", ret_fd, reterr);
+int network_lock(const Host *host, uid_t peer, int *ret_fd, Error *reterr) {
+        return host_lock(host, peer == 0 ? NULL : ".network-turn", ".network", "the network", ret_fd,
+                         reterr);
 }
 
 /* The host as configured, locked. */
 static int begin(Session *session, Host *ret_host, int *ret_lock, Error *reterr) {
         int r = session_host(session, ret_host, reterr);
 
-        return r < 0 ? r : network_lock(ret_host, ret_lock, reterr);
+        return r < 0 ? r : network_lock(ret_host, session->peer.uid, ret_lock, reterr);
 }
 
 int handle_bridge_ensure(VarlinkCall *call, _unused_ const void *parameters, void *userdata,

@@ -6,8 +6,9 @@
 #include "common/varlink-server.h"
 #include "helper/host.h"
 
-/* Makes changes of links wait for each other, as long as the descriptor is open. Blocks. */
-int network_lock(const Host *host, int *ret_fd, Error *reterr);
+/* Makes changes of links wait for each other, as long as the descriptor is open. peer, the uid of who
+ * asks: many calls of another's do not keep root from it. ERROR_BUSY after 25 s. */
+int network_lock(const Host *host, uid_t peer, int *ret_fd, Error *reterr);
 
 /* host->paths names the bridge and its carrier. A link of that name which is not ours, and a
  * network that this host has on another link already, are refused: ERROR_ALREADY_EXISTS. */

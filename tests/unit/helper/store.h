@@ -8,6 +8,8 @@
 #define OTHER_IMAGE "bbbbbbbbbb"
 #define COW_NAME "vms/0123456789/root.cow"
 #define COW "state/" COW_NAME
+#define NAMES "state/jails/.names"
+#define NAME NAMES "/file"
 #define OWNER 4242
 
 static const VmId vm = {.text = "0123456789"};

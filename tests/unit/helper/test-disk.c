@@ -17,6 +17,22 @@ static int open_files(Fixture *fixture, uid_t owner) {
         return r;
 }
 
+/* As it was for an earlier owner: the file is root's by then, so it says nothing of whose VM it is. */
+static void a_vm_of_somebody_else_is_refused(void **state) {
+        Fixture *fixture = *state;
+        char path[256];
+
+        if (getuid() != 0)
+                skip();
+        store_make(fixture);
+        assert_int_equal(open_files(fixture, 0), 0);
+        fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
+        assert_int_equal(chown(path, OWNER, OWNER), 0);
+        assert_int_equal(open_files(fixture, OWNER), -EPERM);
+        assert_int_equal(fixture->error.kind, ERROR_NOT_PERMITTED);
+        store_said(fixture, "its directory belongs to uid 0 instead of 4242");
+}
+
 static void the_size_is_the_images_in_whole_sectors(void **state) {
         Fixture *fixture = *state;
         const DiskPlan of_vm = store_plan(false);
@@ -127,6 +143,8 @@ static void make_files_of_owner(const Fixture *fixture) {
                 skip();
         store_make(fixture);
         fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
+        assert_int_equal(chown(path, OWNER, OWNER), 0);
+        fixture_path(fixture, "state/vms/0123456789", path, sizeof(path));
         assert_int_equal(chown(path, OWNER, OWNER), 0);
         fixture_path(fixture, COW, path, sizeof(path));
         assert_int_equal(chown(path, OWNER, OWNER), 0);
@@ -262,6 +280,8 @@ static void changes_of_another_vm_are_refused(void **state) {
         make_files_of_owner(fixture);
         assert_int_equal(open_files(fixture, OWNER), 0);
         fixture_mkdir(fixture, "state/vms/abcdef0123");
+        fixture_path(fixture, "state/vms/abcdef0123", to, sizeof(to));
+        assert_int_equal(chown(to, OWNER, OWNER), 0);
         fixture_path(fixture, COW, from, sizeof(from));
         fixture_path(fixture, "state/vms/abcdef0123/root.cow", to, sizeof(to));
         assert_int_equal(rename(from, to), 0);
@@ -442,7 +462,8 @@ static void an_image_is_opened_while_nobody_names_it(void **state) {
         store_make(fixture);
         (void) store_open_host(fixture, &paths, &host);
         fixture_path(fixture, "state/images/" IMAGE ".ext4", path, sizeof(path));
-        fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
+        fixture_mkdir(fixture, NAMES);
+        fixture_path(fixture, NAME, name, sizeof(name));
         assert_int_equal(link(path, name), 0);
         assert_int_equal(disk_open_image(&host, &of_vm, &fd, &fixture->error), 0);
         assert_true(fd >= 0);
@@ -483,7 +504,8 @@ static void a_file_that_was_left_half_made_is_in_nobodys_way(void **state) {
         HostPaths paths;
 
         store_make(fixture);
-        fixture_write(fixture, "state/jails/.bind", "half");
+        fixture_mkdir(fixture, NAMES);
+        fixture_write(fixture, NAME, "half");
         (void) store_open_host(fixture, &paths, &host);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, &fixture->error), 0);
         assert_int_equal(size_of_changes(fixture), 4194304);
@@ -499,7 +521,8 @@ static void a_name_that_a_killed_attach_left_is_in_nobodys_way(void **state) {
         store_make(fixture);
         (void) store_open_host(fixture, &paths, &host);
         fixture_path(fixture, "state/vms/0123456789/root.cow", path, sizeof(path));
-        fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
+        fixture_mkdir(fixture, NAMES);
+        fixture_path(fixture, NAME, name, sizeof(name));
         assert_int_equal(link(path, name), 0);
         assert_int_equal(disk_grow_changes(&host, &of_vm, 4194304, &fixture->error), 0);
         assert_int_equal(access(name, F_OK), -1);
@@ -514,7 +537,7 @@ static void a_name_that_a_killed_attach_left_is_forgotten(void **state) {
         store_make(fixture);
         assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
         fixture_path(fixture, COW, path, sizeof(path));
-        fixture_path(fixture, "state/jails/.bind", name, sizeof(name));
+        fixture_path(fixture, NAME, name, sizeof(name));
         assert_int_equal(link(path, name), 0);
         assert_int_equal(disk_forget_name(&fixture->host, &fixture->error), 0);
         assert_int_equal(access(name, F_OK), -1);
@@ -537,6 +560,7 @@ int main(void) {
                 TEST(a_missing_image_is_named),
                 TEST(a_missing_file_of_changes_is_named),
                 TEST(a_file_of_somebody_else_is_refused),
+                TEST(a_vm_of_somebody_else_is_refused),
                 TEST(a_link_is_not_followed),
                 TEST(a_directory_that_is_a_link_is_not_followed),
                 TEST(a_file_with_a_second_name_is_refused),

@@ -518,6 +518,52 @@ static void while_there_is_a_vm_it_stays(void **state) {
         varlink_client_free(client);
 }
 
+/* Has whatever the helper starts next stop where it exits, as if the kernel did not let it; that one. */
+static pid_t hold_next_child(const Running *running, VarlinkClient *(*cause)(const Running *running),
+                             VarlinkClient **ret_client) {
+        bool exits = false;
+        pid_t child = 0;
+
+        if (ptrace(PTRACE_SEIZE, running->pid, NULL, PTRACE_O_TRACEFORK | PTRACE_O_TRACEEXIT) < 0)
+                skip();
+        *ret_client = cause(running);
+        while (!exits) {
+                int status = 0;
+                pid_t pid = waitpid(-1, &status, __WALL);
+
+                assert_true(pid > 0 && WIFSTOPPED(status));
+                child = pid == running->pid ? child : pid;
+                exits = pid == child && status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
+                if (!exits)
+                        assert_int_equal(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
+        }
+        assert_int_equal(ptrace(PTRACE_INTERRUPT, running->pid, NULL, NULL), 0);
+        assert_int_equal(waitpid(running->pid, NULL, __WALL), running->pid);
+        assert_int_equal(ptrace(PTRACE_DETACH, running->pid, NULL, NULL), 0);
+        return child;
+}
+
+/* systemd would wait for that process before it starts the helper for the next caller. */
+static void while_a_process_cannot_end_it_stays(void **state) {
+        Running *running = *state;
+        VarlinkClient *first, *further;
+        pid_t held;
+
+        running->config.idle_timeout_usec = 50 * USEC_PER_MSEC;
+        running->config.waiting_max = 0;
+        set_share(running, 1);
+        start(running);
+        first = connect_owner(running);
+        assert_int_equal(ping(first), 0);
+        held = hold_next_child(running, connect_owner, &further);
+        varlink_client_free(further);
+        varlink_client_free(first);
+        (void) usleep(500 * USEC_PER_MSEC);
+        assert_int_equal(waitpid(running->pid, NULL, WNOHANG), 0);
+        assert_int_equal(ptrace(PTRACE_DETACH, held, NULL, NULL), 0);
+        assert_int_equal(wait_for_end(running), 0);
+}
+
 static void while_it_cannot_tell_it_stays(void **state) {
         Running *running = *state;
 
@@ -613,6 +659,7 @@ int main(void) {
                 MANAGER_TEST(idle_without_a_vm_it_leaves),
                 MANAGER_TEST(idle_after_a_session_it_leaves),
                 MANAGER_TEST(while_there_is_a_vm_it_stays),
+                MANAGER_TEST(while_a_process_cannot_end_it_stays),
                 MANAGER_TEST(while_it_cannot_tell_it_stays),
                 MANAGER_TEST(told_to_stop_it_leaves),
                 MANAGER_TEST(told_to_stop_it_lets_a_session_finish),

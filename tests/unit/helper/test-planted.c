@@ -93,6 +93,7 @@ static void add_all(const Fixture *fixture) {
         add_file(fixture, "state/kernels/" KERNEL "/initrd", OWNER, 0444, 1);
         add_file(fixture, "state/kernels/" KERNEL "/modules.ext4", OWNER, 0444, 1);
         add_directory(fixture, JAILS, 0, 0711);
+        add_directory(fixture, JAILS "/.names", 0, 0700);
         add_jail(fixture);
 }
 
@@ -233,14 +234,15 @@ static const Place places[] = {
         {"DiskAttach", attach, "state/vms/" VM "/work.img", FILE_OR_NODE,
          .said = "vms/" VM "/work.img"},
         {"DiskAttach", attach, JAILS, DIRECTORY, .said = "jails"},
-        {"DiskAttach", attach, JAILS "/.bind", FILE_OR_NODE,
+        {"DiskAttach", attach, JAILS "/.names", DIRECTORY, .said = "directory of names"},
+        {"DiskAttach", attach, JAILS "/.names/file", FILE_OR_NODE,
          .said = "earlier name", .wanted = WANTED_HARMLESS},
         {"DiskGrow", grow, "state/vms", DIRECTORY, .said = "vms/" VM "/root.cow"},
         {"DiskGrow", grow, "state/vms/" VM, DIRECTORY, .said = "vms/" VM "/root.cow"},
         {"DiskGrow", grow, "state/vms/" VM "/root.cow", FILE_OR_NODE,
          .said = "vms/" VM "/root.cow"},
         {"DiskGrow", grow, JAILS, DIRECTORY, .said = "jails"},
-        {"DiskGrow", grow, JAILS "/.bind", FILE_OR_NODE,
+        {"DiskGrow", grow, JAILS "/.names/file", FILE_OR_NODE,
          .said = "earlier name", .wanted = WANTED_HARMLESS},
         {"JailMake", make, "state/kernels", DIRECTORY, .said = "kernel " KERNEL},
         {"JailMake", make, "state/kernels/" KERNEL, DIRECTORY, .said = "kernel " KERNEL},
