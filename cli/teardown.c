@@ -52,7 +52,7 @@ static int ask_helper(const SetupEnv *env, char ***vms, Error *reterr) {
 
 static int ask_systemd(const SetupEnv *env, char ***vms, Error *reterr) {
         _cleanup_strv_ char **units = NULL;
-        int r = env->units.ops->list(env->units.manager, "banger-vm-*.service", &units, reterr);
+        int r = env->units.ops->list(env->units.manager, UNIT_VM_INSTANCES, &units, reterr);
 
         for (size_t i = 0; r >= 0 && units && units[i]; i++) {
                 VmId id;
@@ -173,6 +173,18 @@ static int reset_unit(const Units *units, const LayoutUnit *unit, Error *reterr)
         return units->ops->reset_failed(units->manager, unit->name, reterr);
 }
 
+/* Jobs of bangerd's that were under way. */
+static void stop_workers(Teardown *teardown) {
+        const Units *units = &teardown->env->units;
+        _cleanup_strv_ char **workers = NULL;
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r = units->ops->list(units->manager, UNIT_WORKER_INSTANCES, &workers, &error);
+
+        for (size_t i = 0; r >= 0 && workers && workers[i]; i++)
+                r = units->ops->run_job(units->manager, UNIT_STOP, workers[i], &error);
+        note(teardown, r, &error, UNIT_WORKER_INSTANCES ": stopped");
+}
+
 /* Settings are the administrator's once they are not what install wrote. */
 static bool keeps_file(const Teardown *teardown, const LayoutFile *file) {
         const InstallConf nobody = {.owner = NULL};
@@ -186,8 +198,10 @@ static bool keeps_file(const Teardown *teardown, const LayoutFile *file) {
                !string_equal(wrote, now);
 }
 
+/* From the last: all units ask for install.conf, so none of them starts, as root, without its owner's
+ * drop-in. */
 static void remove_files(Teardown *teardown) {
-        for (size_t i = 0; i < layout_n_files; i++) {
+        for (size_t i = layout_n_files; i-- > 0;) {
                 const LayoutFile *file = &layout_files[i];
                 _cleanup_error_ Error error = ERROR_INIT;
                 _cleanup_free_ char *done = NULL;
@@ -271,6 +285,20 @@ static size_t find_left_units(const Teardown *teardown) {
         return n;
 }
 
+/* Of a template, or of names that nobody knows beforehand. */
+static size_t find_left_instances(const Teardown *teardown, const char *pattern) {
+        const Units *units = &teardown->env->units;
+        _cleanup_strv_ char **left = NULL;
+
+        if (units->ops->list(units->manager, pattern, &left, NULL) < 0) {
+                progress_say(teardown->progress, PROGRESS_LEFT, "%s (systemd does not say)", pattern);
+                return 1;
+        }
+        for (size_t i = 0; left && left[i]; i++)
+                progress_say(teardown->progress, PROGRESS_LEFT, "%s", left[i]);
+        return strv_length(left);
+}
+
 static size_t find_left_files(const Teardown *teardown) {
         size_t n = 0;
 
@@ -300,8 +328,11 @@ static size_t find_left_files(const Teardown *teardown) {
 }
 
 static int prove(Teardown *teardown) {
-        size_t n = find_left_units(teardown) + find_left_files(teardown);
+        size_t n = find_left_units(teardown);
 
+        n += find_left_instances(teardown, UNIT_WORKER_INSTANCES);
+        n += find_left_instances(teardown, UNIT_VM_INSTANCES);
+        n += find_left_files(teardown);
         if (teardown->r >= 0 && n > 0)
                 teardown->r = error_set(&teardown->error, ERROR_FAILED, ENOTEMPTY,
                                         "%zu of what banger put on this host is left", n);
@@ -326,6 +357,7 @@ int teardown_run(const SetupEnv *env, bool purge, Progress *progress, Error *ret
 
         remove_shared_objects(&teardown);
         each_unit(&teardown, "stopped", stop_unit);
+        stop_workers(&teardown);
         each_unit(&teardown, "disabled", disable_unit);
         remove_files(&teardown);
         remove_directories(&teardown);

@@ -315,7 +315,8 @@ static void a_failed_second_install_leaves_the_first(void **state) {
         assert_true(run(&env, NULL) < 0);
         after = temp_root_describe(root);
         assert_string_equal(before, after);
-        assert_true(model.enabled[0] && model.active[0]);
+        assert_true(model.enabled[model_unit(UNIT_BANGERD_SOCKET)]);
+        assert_true(model.active[model_unit(UNIT_BANGERD_SOCKET)]);
 }
 
 /* ---- systemd by a script: the order, there and back ---- */
@@ -323,49 +324,49 @@ static void a_failed_second_install_leaves_the_first(void **state) {
 static void units_are_worked_in_order_and_undone_sockets_first(void **state) {
         static const UnitCall calls[] = {
                 {.call = "reload"},
-                {.call = "get_state bangerd.socket"},
-                {.call = "enable bangerd.socket"},
-                {.call = "get_state bangerd-root.socket"},
-                {.call = "enable bangerd-root.socket"},
                 {.call = "get_state bangerd-dns.socket"},
                 {.call = "enable bangerd-dns.socket"},
+                {.call = "get_state bangerd.socket"},
+                {.call = "enable bangerd.socket"},
                 {.call = "get_state banger-worker.socket"},
                 {.call = "enable banger-worker.socket"},
                 {.call = "get_state bangerd.service"},
                 {.call = "enable bangerd.service"},
+                {.call = "get_state bangerd-root.socket"},
+                {.call = "enable bangerd-root.socket"},
                 {.call = "reload"},
                 {.call = "get_state banger.slice"},
                 {.call = "get_state bangerd-root.service"},
+                {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd.service"},
                 {.call = "get_state banger-worker.socket"},
-                {.call = "get_state bangerd-dns.socket"},
-                {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd.socket"},
+                {.call = "get_state bangerd-dns.socket"},
                 {.call = "restart systemd-modules-load.service"},
                 {.call = "start bangerd.socket"},
                 {.call = "start bangerd-root.socket"},
                 {.call = "start banger-worker.socket"},
                 {.call = "try-restart bangerd-root.service"},
                 {.call = "restart bangerd.service", .result = -EIO},
-                {.call = "stop bangerd.socket"},
-                {.call = "reset bangerd.socket"},
-                {.call = "stop bangerd-root.socket"},
-                {.call = "reset bangerd-root.socket"},
                 {.call = "stop bangerd-dns.socket"},
                 {.call = "reset bangerd-dns.socket"},
+                {.call = "stop bangerd.socket"},
+                {.call = "reset bangerd.socket"},
                 {.call = "stop banger-worker.socket"},
                 {.call = "reset banger-worker.socket"},
                 {.call = "stop bangerd.service", .result = -EPERM},
                 {.call = "reset bangerd.service"},
+                {.call = "stop bangerd-root.socket"},
+                {.call = "reset bangerd-root.socket"},
                 {.call = "stop bangerd-root.service"},
                 {.call = "reset bangerd-root.service"},
                 {.call = "stop banger.slice"},
                 {.call = "reset banger.slice"},
+                {.call = "disable bangerd-root.socket"},
                 {.call = "disable bangerd.service"},
                 {.call = "disable banger-worker.socket"},
-                {.call = "disable bangerd-dns.socket"},
-                {.call = "disable bangerd-root.socket"},
                 {.call = "disable bangerd.socket"},
+                {.call = "disable bangerd-dns.socket"},
                 {.call = "reload"},
         };
         TempRoot *root = *state;

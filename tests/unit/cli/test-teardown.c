@@ -46,27 +46,34 @@ static void plant_install(const TempRoot *root) {
         temp_root_write(root, "/var/lib/banger/db/banger.db", "rows");
 }
 
-#define STOP_AND_DISABLE                                                                           \
-        {.call = "stop bangerd.socket"}, {.call = "stop bangerd-root.socket"},                     \
-                {.call = "stop bangerd-dns.socket"},                                               \
-                {.call = "stop banger-worker.socket"},                                             \
-                {.call = "stop bangerd.service"}, {.call = "stop bangerd-root.service"},           \
-                {.call = "stop banger.slice"},                                                     \
-                {.call = "disable bangerd.socket"}, {.call = "disable bangerd-root.socket"},       \
-                {.call = "disable bangerd-dns.socket"},                                            \
+#define STOP_UNITS                                                                                 \
+        {.call = "stop bangerd-dns.socket"}, {.call = "stop bangerd.socket"},                      \
+                {.call = "stop banger-worker.socket"}, {.call = "stop bangerd.service"},           \
+                {.call = "stop bangerd-root.socket"},                                              \
+                {.call = "stop bangerd-root.service"}, {.call = "stop banger.slice"}
+#define STOP                                                                                       \
+        STOP_UNITS, {.call = "list banger-worker@*.service"}
+#define DISABLE_AND_FORGET                                                                         \
+        {.call = "disable bangerd-dns.socket"}, {.call = "disable bangerd.socket"},                \
                 {.call = "disable banger-worker.socket"},                                          \
-                {.call = "disable bangerd.service"}, {.call = "reload"},                           \
-                {.call = "reset bangerd.socket"}, {.call = "reset bangerd-root.socket"},           \
-                {.call = "reset bangerd-dns.socket"},                                              \
-                {.call = "reset banger-worker.socket"},                                            \
-                {.call = "reset bangerd.service"}, {.call = "reset bangerd-root.service"},         \
-                {.call = "reset banger.slice"}
-#define LOOK_AFTERWARDS                                                                            \
-        {.call = "get_state bangerd.socket"}, {.call = "get_state bangerd-root.socket"},           \
-                {.call = "get_state bangerd-dns.socket"},                                          \
+                {.call = "disable bangerd.service"},                                               \
+                {.call = "disable bangerd-root.socket"}, {.call = "reload"},                       \
+                {.call = "reset bangerd-dns.socket"}, {.call = "reset bangerd.socket"},            \
+                {.call = "reset banger-worker.socket"}, {.call = "reset bangerd.service"},         \
+                {.call = "reset bangerd-root.socket"},                                             \
+                {.call = "reset bangerd-root.service"}, {.call = "reset banger.slice"}
+#define STOP_AND_DISABLE STOP, DISABLE_AND_FORGET
+#define LOOK_FOR_INSTANCES                                                                         \
+        {.call = "list banger-worker@*.service"}, {.call = "list banger-vm-*.service"}
+#define LOOK_AT_UNITS                                                                              \
+        {.call = "get_state bangerd-dns.socket"}, {.call = "get_state bangerd.socket"},            \
                 {.call = "get_state banger-worker.socket"},                                        \
-                {.call = "get_state bangerd.service"}, {.call = "get_state bangerd-root.service"}, \
+                {.call = "get_state bangerd.service"},                                             \
+                {.call = "get_state bangerd-root.socket"},                                         \
+                {.call = "get_state bangerd-root.service"},                                        \
                 {.call = "get_state banger.slice"}
+#define LOOK_AFTERWARDS                                                                            \
+        LOOK_AT_UNITS, LOOK_FOR_INSTANCES
 
 static const UnitCall all_well[] = {STOP_AND_DISABLE, LOOK_AFTERWARDS};
 
@@ -141,33 +148,35 @@ static void drop_ins_of_the_administrator_stay(void **state) {
 
 static void failures_do_not_end_it_and_all_are_reported(void **state) {
         static const UnitCall calls[] = {
-                {.call = "stop bangerd.socket", .result = -EIO},
-                {.call = "stop bangerd-root.socket"},
                 {.call = "stop bangerd-dns.socket"},
+                {.call = "stop bangerd.socket", .result = -EIO},
                 {.call = "stop banger-worker.socket"},
                 {.call = "stop bangerd.service"},
+                {.call = "stop bangerd-root.socket"},
                 {.call = "stop bangerd-root.service"},
                 {.call = "stop banger.slice"},
-                {.call = "disable bangerd.socket"},
-                {.call = "disable bangerd-root.socket", .result = -EPERM},
+                {.call = "list banger-worker@*.service"},
                 {.call = "disable bangerd-dns.socket"},
+                {.call = "disable bangerd.socket"},
                 {.call = "disable banger-worker.socket"},
                 {.call = "disable bangerd.service"},
+                {.call = "disable bangerd-root.socket", .result = -EPERM},
                 {.call = "reload"},
-                {.call = "reset bangerd.socket"},
-                {.call = "reset bangerd-root.socket"},
                 {.call = "reset bangerd-dns.socket"},
+                {.call = "reset bangerd.socket"},
                 {.call = "reset banger-worker.socket"},
                 {.call = "reset bangerd.service"},
+                {.call = "reset bangerd-root.socket"},
                 {.call = "reset bangerd-root.service"},
                 {.call = "reset banger.slice"},
-                {.call = "get_state bangerd.socket", .state = {.active = true, .text = "active"}},
-                {.call = "get_state bangerd-root.socket", .state = {.enabled = true}},
                 {.call = "get_state bangerd-dns.socket"},
+                {.call = "get_state bangerd.socket", .state = {.active = true, .text = "active"}},
                 {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd.service"},
+                {.call = "get_state bangerd-root.socket", .state = {.enabled = true}},
                 {.call = "get_state bangerd-root.service"},
                 {.call = "get_state banger.slice"},
+                LOOK_FOR_INSTANCES,
         };
         TempRoot *root = *state;
         _cleanup_error_ Error error = ERROR_INIT;
@@ -187,13 +196,14 @@ static void failures_do_not_end_it_and_all_are_reported(void **state) {
 static void a_unit_that_is_still_there_is_a_failure_of_its_own(void **state) {
         static const UnitCall calls[] = {
                 STOP_AND_DISABLE,
-                {.call = "get_state bangerd.socket"},
-                {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd-dns.socket"},
+                {.call = "get_state bangerd.socket"},
                 {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd.service", .state = {.active = true}},
+                {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd-root.service"},
                 {.call = "get_state banger.slice"},
+                LOOK_FOR_INSTANCES,
         };
         TempRoot *root = *state;
         _cleanup_error_ Error error = ERROR_INIT;
@@ -202,6 +212,41 @@ static void a_unit_that_is_still_there_is_a_failure_of_its_own(void **state) {
         run_open(&run, root, calls, ELEMENTSOF(calls));
         assert_int_equal(teardown_run(&run.env, false, &run.progress, &error), -ENOTEMPTY);
         assert_int_equal(error.kind, ERROR_FAILED);
+        run_close(&run);
+}
+
+static void jobs_of_workers_are_stopped_and_missed_afterwards(void **state) {
+        static const UnitCall calls[] = {
+                STOP_UNITS,
+                {.call = "list banger-worker@*.service", .listed = "banger-worker@7-1.service"},
+                {.call = "stop banger-worker@7-1.service"},
+                DISABLE_AND_FORGET,
+                LOOK_AT_UNITS,
+                {.call = "list banger-worker@*.service", .listed = "banger-worker@7-1.service"},
+                {.call = "list banger-vm-*.service", .result = -EIO},
+        };
+        TempRoot *root = *state;
+        Run run;
+
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), -ENOTEMPTY);
+        assert_non_null(strstr(capture_text(&run.capture), "left: banger-worker@7-1.service\n"));
+        assert_non_null(strstr(capture_text(&run.capture), "left: banger-vm-*.service (systemd"));
+        run_close(&run);
+}
+
+static void what_units_are_started_by_goes_before_what_they_run_as(void **state) {
+        TempRoot *root = *state;
+        const char *text;
+        Run run;
+
+        plant_install(root);
+        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), 0);
+        text = strstr(capture_text(&run.capture), BANGER_INSTALL_CONF ": removed");
+        assert_non_null(text);
+        assert_non_null(strstr(text, "banger-worker@.service.d/50-owner.conf: removed"));
+        assert_non_null(strstr(text, "/bangerd.service.d/50-owner.conf: removed"));
         run_close(&run);
 }
 
@@ -270,16 +315,16 @@ static const SystemCheck *find_check(const SystemReport *report, const char *nam
 }
 
 static const UnitCall units_well[] = {
-        {.call = "get_state bangerd.socket",
-         .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
-        {.call = "get_state bangerd-root.socket",
-         .state = {.known = true, .enabled = false, .active = true, .text = "disabled"}},
         {.call = "get_state bangerd-dns.socket",
          .state = {.known = true, .enabled = true, .active = false, .text = "failed"}},
+        {.call = "get_state bangerd.socket",
+         .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
         {.call = "get_state banger-worker.socket",
          .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
         {.call = "get_state bangerd.service",
          .state = {.known = true, .enabled = true, .active = false, .text = "failed"}},
+        {.call = "get_state bangerd-root.socket",
+         .state = {.known = true, .enabled = false, .active = true, .text = "disabled"}},
         {.call = "get_state bangerd-root.service", .state = {.known = false, .text = "gone"}},
         {.call = "get_state banger.slice", .state = {.known = true, .text = "inactive, static"}},
 };
@@ -420,6 +465,10 @@ int main(void) {
                         failures_do_not_end_it_and_all_are_reported),
                 in_root("a_unit_that_is_still_there_is_a_failure_of_its_own",
                         a_unit_that_is_still_there_is_a_failure_of_its_own),
+                in_root("jobs_of_workers_are_stopped_and_missed_afterwards",
+                        jobs_of_workers_are_stopped_and_missed_afterwards),
+                in_root("what_units_are_started_by_goes_before_what_they_run_as",
+                        what_units_are_started_by_goes_before_what_they_run_as),
                 in_root("running_vms_are_named_and_refuse_it", running_vms_are_named_and_refuse_it),
                 in_root("without_vms_it_may_go_on", without_vms_it_may_go_on),
                 in_root("a_systemd_that_does_not_say_refuses_it",
