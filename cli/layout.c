@@ -61,7 +61,7 @@ const LayoutFile layout_files[] = {
         {BANGER_CONF, format_settings, true},
         {SYSTEM_UNIT_DIR "/bangerd.service.d/50-owner.conf", format_service_owner, false},
         {SYSTEM_UNIT_DIR "/bangerd.socket.d/50-owner.conf", format_socket_owner, false},
-        {SYSTEM_UNIT_DIR "/bangerd-root.socket.d/50-owner.conf", format_socket_owner, false},
+        {LAYOUT_HELPER_OWNER, format_socket_owner, false},
         {SYSTEM_UNIT_DIR "/banger-worker.socket.d/50-owner.conf", format_socket_owner, false},
         {SYSTEM_UNIT_DIR "/banger-worker@.service.d/50-owner.conf", format_service_owner, false},
         /* The last: where it stands, all of the above does. */

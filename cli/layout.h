@@ -49,6 +49,7 @@ extern const char *const layout_runtime_directories[];
 extern const size_t layout_n_runtime_directories;
 
 #define LAYOUT_FILE_MODE 0644
+#define LAYOUT_HELPER_OWNER "/etc/systemd/system/bangerd-root.socket.d/50-owner.conf"
 #define UNIT_BANGERD_SOCKET "bangerd.socket"
 #define UNIT_BANGERD_SERVICE "bangerd.service"
 #define UNIT_HELPER_SOCKET "bangerd-root.socket"

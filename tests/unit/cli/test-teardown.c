@@ -48,11 +48,13 @@ static void plant_install(const TempRoot *root) {
 
 #define STOP_UNITS                                                                                 \
         {.call = "stop bangerd-dns.socket"}, {.call = "stop bangerd.socket"},                      \
-                {.call = "stop banger-worker.socket"}, {.call = "stop bangerd.service"},           \
-                {.call = "stop bangerd-root.socket"},                                              \
-                {.call = "stop bangerd-root.service"}, {.call = "stop banger.slice"}
+                {.call = "stop banger-worker.socket"}, {.call = "stop bangerd.service"}
+#define STOP_HELPER                                                                                \
+        {.call = "stop bangerd-root.socket"}, {.call = "stop bangerd-root.service"}
 #define STOP                                                                                       \
-        STOP_UNITS, {.call = "list banger-worker@*.service"}
+        STOP_UNITS, {.call = "list banger-worker@*.service"}, STOP_HELPER
+#define ASK_FOR_HELPER {.call = "get_state bangerd-root.socket"} /* systemd has none */
+#define STOP_SLICE {.call = "stop banger.slice"}
 #define DISABLE_AND_FORGET                                                                         \
         {.call = "disable bangerd-dns.socket"}, {.call = "disable bangerd.socket"},                \
                 {.call = "disable banger-worker.socket"},                                          \
@@ -62,7 +64,6 @@ static void plant_install(const TempRoot *root) {
                 {.call = "reset banger-worker.socket"}, {.call = "reset bangerd.service"},         \
                 {.call = "reset bangerd-root.socket"},                                             \
                 {.call = "reset bangerd-root.service"}, {.call = "reset banger.slice"}
-#define STOP_AND_DISABLE STOP, DISABLE_AND_FORGET
 #define LOOK_FOR_INSTANCES                                                                         \
         {.call = "list banger-worker@*.service"}, {.call = "list banger-vm-*.service"}
 #define LOOK_AT_UNITS                                                                              \
@@ -75,7 +76,9 @@ static void plant_install(const TempRoot *root) {
 #define LOOK_AFTERWARDS                                                                            \
         LOOK_AT_UNITS, LOOK_FOR_INSTANCES
 
-static const UnitCall all_well[] = {STOP_AND_DISABLE, LOOK_AFTERWARDS};
+static const UnitCall all_well[] = {STOP, ASK_FOR_HELPER, STOP_SLICE, DISABLE_AND_FORGET,
+                                    LOOK_AFTERWARDS};
+static const UnitCall not_installed[] = {STOP, STOP_SLICE, DISABLE_AND_FORGET, LOOK_AFTERWARDS};
 
 static void uninstall_keeps_what_the_owner_made(void **state) {
         TempRoot *root = *state;
@@ -114,7 +117,7 @@ static void nothing_installed_is_a_clean_host(void **state) {
         TempRoot *root = *state;
         Run run;
 
-        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        run_open(&run, root, not_installed, ELEMENTSOF(not_installed));
         assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), 0);
         assert_non_null(strstr(capture_text(&run.capture), "this host is clean"));
         run_close(&run);
@@ -152,10 +155,10 @@ static void failures_do_not_end_it_and_all_are_reported(void **state) {
                 {.call = "stop bangerd.socket", .result = -EIO},
                 {.call = "stop banger-worker.socket"},
                 {.call = "stop bangerd.service"},
-                {.call = "stop bangerd-root.socket"},
-                {.call = "stop bangerd-root.service"},
-                {.call = "stop banger.slice"},
                 {.call = "list banger-worker@*.service"},
+                STOP_HELPER,
+                ASK_FOR_HELPER,
+                STOP_SLICE,
                 {.call = "disable bangerd-dns.socket"},
                 {.call = "disable bangerd.socket"},
                 {.call = "disable banger-worker.socket"},
@@ -195,7 +198,7 @@ static void failures_do_not_end_it_and_all_are_reported(void **state) {
 
 static void a_unit_that_is_still_there_is_a_failure_of_its_own(void **state) {
         static const UnitCall calls[] = {
-                STOP_AND_DISABLE,
+                STOP, STOP_SLICE, DISABLE_AND_FORGET,
                 {.call = "get_state bangerd-dns.socket"},
                 {.call = "get_state bangerd.socket"},
                 {.call = "get_state banger-worker.socket"},
@@ -220,6 +223,8 @@ static void jobs_of_workers_are_stopped_and_missed_afterwards(void **state) {
                 STOP_UNITS,
                 {.call = "list banger-worker@*.service", .listed = "banger-worker@7-1.service"},
                 {.call = "stop banger-worker@7-1.service"},
+                STOP_HELPER,
+                STOP_SLICE,
                 DISABLE_AND_FORGET,
                 LOOK_AT_UNITS,
                 {.call = "list banger-worker@*.service", .listed = "banger-worker@7-1.service"},
@@ -247,6 +252,46 @@ static void what_units_are_started_by_goes_before_what_they_run_as(void **state)
         assert_non_null(text);
         assert_non_null(strstr(text, "banger-worker@.service.d/50-owner.conf: removed"));
         assert_non_null(strstr(text, "/bangerd.service.d/50-owner.conf: removed"));
+        run_close(&run);
+}
+
+static void what_the_kernel_shows_is_missed_without_a_helper(void **state) {
+        static const UnitCall calls[] = {STOP, ASK_FOR_HELPER, DISABLE_AND_FORGET, LOOK_AFTERWARDS};
+        TempRoot *root = *state;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Run run;
+
+        plant_install(root);
+        temp_root_mkdir(root, "/sys/class/net/vmbridge");
+        temp_root_write(root, "/sys/class/net/vmbridge/ifalias", "banger\n");
+        temp_root_mkdir(root, "/sys/class/net/br-banger"); /* another's, by its alias */
+        temp_root_write(root, "/sys/class/net/br-banger/ifalias", "lab\n");
+        temp_root_mkdir(root, "/sys/class/net/eth0");
+        temp_root_mkdir(root, "/sys/block/dm-0/dm");
+        temp_root_write(root, "/sys/block/dm-0/dm/uuid", "LVM-0123456789\n");
+        temp_root_mkdir(root, "/sys/block/dm-1/dm");
+        temp_root_write(root, "/sys/block/dm-1/dm/uuid", "BANGER-0123456789-work\n");
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, &error), -EBUSY);
+        assert_non_null(strstr(error.message, "2 kernel objects"));
+        assert_non_null(strstr(capture_text(&run.capture), "left: vmbridge\n"));
+        assert_non_null(strstr(capture_text(&run.capture), "left: dm-1\n"));
+        assert_null(strstr(capture_text(&run.capture), "left: br-banger\n"));
+        assert_null(strstr(capture_text(&run.capture), "left: dm-0\n"));
+        assert_true(temp_root_has(root, BANGER_INSTALL_CONF));
+        assert_true(temp_root_has(root, LAYOUT_HELPER_OWNER));
+        run_close(&run);
+}
+
+static void without_install_conf_the_kernel_is_looked_at_too(void **state) {
+        TempRoot *root = *state;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Run run;
+
+        temp_root_mkdir(root, "/sys/class/net/bgr-0123456789");
+        run_open(&run, root, not_installed, ELEMENTSOF(not_installed));
+        assert_int_equal(teardown_run(&run.env, true, &run.progress, &error), -ENOTEMPTY);
+        assert_non_null(strstr(capture_text(&run.capture), "left: bgr-0123456789\n"));
         run_close(&run);
 }
 
@@ -469,6 +514,10 @@ int main(void) {
                         jobs_of_workers_are_stopped_and_missed_afterwards),
                 in_root("what_units_are_started_by_goes_before_what_they_run_as",
                         what_units_are_started_by_goes_before_what_they_run_as),
+                in_root("what_the_kernel_shows_is_missed_without_a_helper",
+                        what_the_kernel_shows_is_missed_without_a_helper),
+                in_root("without_install_conf_the_kernel_is_looked_at_too",
+                        without_install_conf_the_kernel_is_looked_at_too),
                 in_root("running_vms_are_named_and_refuse_it", running_vms_are_named_and_refuse_it),
                 in_root("without_vms_it_may_go_on", without_vms_it_may_go_on),
                 in_root("a_systemd_that_does_not_say_refuses_it",
