@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/apart.h"
 #include "cli/daemon.h"
 #include "cli/layout.h"
 #include "cli/leftovers.h"
@@ -16,12 +17,15 @@
 #include "common/strings.h"
 
 #define INVENTORY_TIMEOUT_USEC (30 * USEC_PER_SEC)
+/* For one tree, and the whole of a big disk in it. */
+#define REMOVAL_TIMEOUT_USEC (120 * USEC_PER_SEC)
 #define SETTINGS_MAX ((size_t) 64 * 1024)
 
 typedef struct Teardown {
         const SetupEnv *env;
         bool purge;
         Progress *progress;
+        uid_t owner;
         bool unclear; /* the kernel still holds something, or may */
         int r;        /* the first failure */
         Error error;
@@ -249,41 +253,73 @@ static void remove_files(Teardown *teardown) {
         }
 }
 
-static void remove_one_directory(Teardown *teardown, const LayoutDirectory *directory) {
-        int root_fd = teardown->env->host->root_fd;
-        bool whole = directory->kind == LAYOUT_SCRATCH ||
-                     (directory->kind == LAYOUT_STATE && teardown->purge);
-        _cleanup_error_ Error error = ERROR_INIT;
-        _cleanup_free_ char *done = NULL;
+typedef struct Removal {
+        int root_fd;
+        const char *path;
+        bool whole; /* with what is in it */
+} Removal;
+
+/* 1 when it is not empty, and stays. */
+static int removal_run(void *argument, Error *reterr) {
+        const Removal *removal = argument;
         bool removed = true;
         int r;
 
-        if (!exists(teardown, directory->path))
+        if (removal->whole)
+                return remove_tree(removal->root_fd, removal->path, reterr);
+        r = remove_empty_directory(removal->root_fd, removal->path, &removed, reterr);
+        return r < 0 || removed ? r : 1;
+}
+
+static int explain_removal(const Teardown *teardown, const char *path, int r, Error *error) {
+        if (r != -ETIMEDOUT)
+                return r;
+        r = error_set(error, ERROR_TIMED_OUT, ETIMEDOUT,
+                      "cannot remove %s: a program of the owner's (uid %u) holds a file in it", path,
+                      (unsigned) teardown->owner);
+        return error_set_hint(error, r, "run: sudo pkill -KILL -u %u, then uninstall again",
+                              (unsigned) teardown->owner);
+}
+
+static void remove_directory(Teardown *teardown, const char *path, bool whole) {
+        Removal removal = {teardown->env->host->root_fd, path, whole};
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_free_ char *done = string_format("%s: removed", path);
+        int r;
+
+        if (!exists(teardown, path))
                 return;
-        r = whole ? remove_tree(root_fd, directory->path, &error)
-                  : remove_empty_directory(root_fd, directory->path, &removed, &error);
-        if (r >= 0 && !removed) {
-                progress_say(teardown->progress, PROGRESS_KEPT, "%s: it is not empty",
-                             directory->path);
-                return;
-        }
-        done = string_format("%s: removed", directory->path);
-        note(teardown, r, &error, done ? done : "removed");
+        r = apart_run(removal_run, &removal, clock_monotonic_usec() + REMOVAL_TIMEOUT_USEC, &error);
+        r = explain_removal(teardown, path, r, &error);
+        if (r > 0)
+                progress_say(teardown->progress, PROGRESS_KEPT, "%s: it is not empty", path);
+        else
+                note(teardown, r, &error, done ? done : path);
 }
 
 static void remove_directories(Teardown *teardown) {
-        for (size_t i = layout_n_directories; i-- > 0;)
-                remove_one_directory(teardown, &layout_directories[i]);
-        for (size_t i = 0; i < layout_n_runtime_directories; i++) {
-                const char *path = layout_runtime_directories[i];
-                _cleanup_error_ Error error = ERROR_INIT;
-                _cleanup_free_ char *done = string_format("%s: removed", path);
+        for (size_t i = layout_n_directories; i-- > 0;) {
+                const LayoutDirectory *directory = &layout_directories[i];
 
-                if (exists(teardown, path))
-                        note(teardown,
-                             remove_tree(teardown->env->host->root_fd, path, &error), &error,
-                             done ? done : "removed");
+                remove_directory(teardown, directory->path,
+                                 directory->kind == LAYOUT_SCRATCH ||
+                                         (directory->kind == LAYOUT_STATE && teardown->purge));
         }
+        for (size_t i = 0; i < layout_n_runtime_directories; i++)
+                remove_directory(teardown, layout_runtime_directories[i], true);
+}
+
+/* Of the state that is there: install.conf may be gone already. 0: nothing of an owner's is. */
+static uid_t find_owner(const SetupEnv *env) {
+        for (size_t i = 0; i < layout_n_directories; i++) {
+                struct stat st;
+
+                if (layout_directories[i].owner == LAYOUT_USER &&
+                    fstatat(env->host->root_fd, layout_directories[i].path + 1, &st,
+                            AT_SYMLINK_NOFOLLOW) == 0)
+                        return st.st_uid;
+        }
+        return 0;
 }
 
 static void reload(Teardown *teardown) {
@@ -396,7 +432,12 @@ static int prove(Teardown *teardown) {
 }
 
 int teardown_run(const SetupEnv *env, bool purge, Progress *progress, Error *reterr) {
-        Teardown teardown = {.env = env, .purge = purge, .progress = progress};
+        Teardown teardown = {
+                .env = env,
+                .purge = purge,
+                .progress = progress,
+                .owner = find_owner(env),
+        };
         int r;
 
         stop_units(&teardown);
