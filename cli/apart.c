@@ -54,7 +54,7 @@ static int await_verdict(int pipe_fd, uint64_t deadline_usec, Verdict *ret) {
 
 int apart_run(ApartWork work, void *argument, uint64_t deadline_usec, Error *reterr) {
         _cleanup_close_ int reader = -1, writer = -1;
-        Verdict verdict;
+        Verdict verdict = {.r = 0};
         int fds[2], r;
         pid_t pid;
 
@@ -69,7 +69,7 @@ int apart_run(ApartWork work, void *argument, uint64_t deadline_usec, Error *ret
                 work_apart(work, argument, writer);
                 _exit(EXIT_SUCCESS);
         }
-        writer = close_fd(writer);
+        close_fd(steal_fd(&writer));
         r = await_verdict(reader, deadline_usec, &verdict);
         if (r < 0) {
                 (void) kill(pid, SIGKILL);
