@@ -23,6 +23,18 @@ static int ask(const Host *host, Daemon daemon, const Interface *interface, cons
         return r < 0 ? error_prepend(reterr, r, "%s does not answer", daemon_name(daemon)) : 0;
 }
 
+static int ask_about_vm(const Host *host, const char *method, char *vm, void *reply,
+                        uint64_t deadline_usec, Error *reterr) {
+        const RootVmRef ref = {.vm = vm};
+        _cleanup_client_ VarlinkClient *client = NULL;
+        int r = daemon_connect(host, DAEMON_HELPER, &client, reterr);
+
+        if (r < 0)
+                return r;
+        return varlink_client_call(client, &interface_root, method, &ref, reply, NULL, 0, NULL,
+                                   deadline_usec, reterr);
+}
+
 int daemon_get_status(const Host *host, uint64_t deadline_usec, SystemStatus *ret, Error *reterr) {
         return ask(host, DAEMON_BANGERD, &interface_system, "GetStatus", ret, deadline_usec,
                    reterr);
@@ -50,4 +62,21 @@ int daemon_clear_resolver(const Host *host, uint64_t deadline_usec, Error *reter
 
 int daemon_remove_bridge(const Host *host, uint64_t deadline_usec, Error *reterr) {
         return ask(host, DAEMON_HELPER, &interface_root, "BridgeRemove", NULL, deadline_usec, reterr);
+}
+
+int daemon_reap_vm(const Host *host, uint64_t deadline_usec, char *vm, RootReaped *ret,
+                   Error *reterr) {
+        return ask_about_vm(host, "Reap", vm, ret, deadline_usec, reterr);
+}
+
+int daemon_remove_jail(const Host *host, uint64_t deadline_usec, char *vm, Error *reterr) {
+        return ask_about_vm(host, "JailRemove", vm, NULL, deadline_usec, reterr);
+}
+
+int daemon_detach_disks(const Host *host, uint64_t deadline_usec, char *vm, Error *reterr) {
+        return ask_about_vm(host, "DiskDetach", vm, NULL, deadline_usec, reterr);
+}
+
+int daemon_delete_tap(const Host *host, uint64_t deadline_usec, char *vm, Error *reterr) {
+        return ask_about_vm(host, "TapDelete", vm, NULL, deadline_usec, reterr);
 }

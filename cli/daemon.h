@@ -18,3 +18,9 @@ int daemon_read_inventory(const Host *host, uint64_t deadline_usec, Inventory *r
 int daemon_clear_resolver(const Host *host, uint64_t deadline_usec, Error *reterr);
 /* The bridge and its carrier go; refused while a VM has a tap on it. */
 int daemon_remove_bridge(const Host *host, uint64_t deadline_usec, Error *reterr);
+/* What the kernel has for a VM, by id; refused while its unit runs, which Reap tells. */
+int daemon_reap_vm(const Host *host, uint64_t deadline_usec, char *vm, RootReaped *ret,
+                   Error *reterr);
+int daemon_remove_jail(const Host *host, uint64_t deadline_usec, char *vm, Error *reterr);
+int daemon_detach_disks(const Host *host, uint64_t deadline_usec, char *vm, Error *reterr);
+int daemon_delete_tap(const Host *host, uint64_t deadline_usec, char *vm, Error *reterr);

@@ -61,7 +61,7 @@ const LayoutFile layout_files[] = {
         {BANGER_CONF, format_settings, true},
         {SYSTEM_UNIT_DIR "/bangerd.service.d/50-owner.conf", format_service_owner, false},
         {SYSTEM_UNIT_DIR "/bangerd.socket.d/50-owner.conf", format_socket_owner, false},
-        {SYSTEM_UNIT_DIR "/bangerd-root.socket.d/50-owner.conf", format_socket_owner, false},
+        {LAYOUT_HELPER_OWNER, format_socket_owner, false},
         {SYSTEM_UNIT_DIR "/banger-worker.socket.d/50-owner.conf", format_socket_owner, false},
         {SYSTEM_UNIT_DIR "/banger-worker@.service.d/50-owner.conf", format_service_owner, false},
         /* The last: where it stands, all of the above does. */
@@ -70,13 +70,14 @@ const LayoutFile layout_files[] = {
 const size_t layout_n_files = ELEMENTSOF(layout_files);
 
 const LayoutUnit layout_units[] = {
-        {UNIT_BANGERD_SOCKET, true, NULL},
-        {UNIT_HELPER_SOCKET, true, NULL},
+        /* Anybody's packet comes to it, and bangerd.service, so started, starts the other sockets. */
         {UNIT_DNS_SOCKET, true,
          "find who has " DNS_ADDRESS_TEXT " (sudo ss -lntup) and free it; "
          "run: sudo banger system restart"},
+        {UNIT_BANGERD_SOCKET, true, NULL},
         {UNIT_WORKER_SOCKET, true, NULL}, /* its services are instances, one a job */
         {UNIT_BANGERD_SERVICE, true, NULL},
+        {UNIT_HELPER_SOCKET, true, NULL}, /* for bangerd's last words to it */
         {UNIT_HELPER_SERVICE, false, NULL},
         {UNIT_SLICE, false, NULL}, /* systemd starts it with the first VM and would keep it */
 };

@@ -49,11 +49,14 @@ extern const char *const layout_runtime_directories[];
 extern const size_t layout_n_runtime_directories;
 
 #define LAYOUT_FILE_MODE 0644
+#define LAYOUT_HELPER_OWNER "/etc/systemd/system/bangerd-root.socket.d/50-owner.conf"
 #define UNIT_BANGERD_SOCKET "bangerd.socket"
 #define UNIT_BANGERD_SERVICE "bangerd.service"
 #define UNIT_HELPER_SOCKET "bangerd-root.socket"
 #define UNIT_DNS_SOCKET "bangerd-dns.socket"
 #define UNIT_WORKER_SOCKET "banger-worker.socket"
+#define UNIT_WORKER_INSTANCES "banger-worker@*.service" /* a pattern */
+#define UNIT_VM_INSTANCES "banger-vm-*.service"         /* likewise */
 #define UNIT_HELPER_SERVICE "bangerd-root.service"
 /* systemd's own: reads what banger has in modules-load.d. */
 #define UNIT_MODULES_LOAD "systemd-modules-load.service"

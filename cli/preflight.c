@@ -1,5 +1,9 @@
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
+#include "cli/below.h"
 #include "cli/layout.h"
 #include "cli/setup.h"
 #include "common/strings.h"
@@ -58,11 +62,77 @@ static int check_units(const SetupEnv *env, const Account *owner, Error *reterr)
         return 0;
 }
 
+/* A VM's directory has root's files in it, so only what stands right in one of the tops tells whose it
+ * is. */
+static int check_entry(const SetupEnv *env, const Account *owner, int dir_fd, const char *path,
+                       const char *name, Error *reterr) {
+        _cleanup_close_ int fd = below_open(dir_fd, name, O_PATH);
+        struct stat st;
+        int r;
+
+        if (fd == -ENOENT)
+                return 0;
+        if (fd < 0 && fd != -EXDEV)
+                return error_set_errno(reterr, -fd, "cannot look at %s/%s", path, name);
+        if (fd >= 0 && fstat(fd, &st) < 0)
+                return error_set_errno(reterr, errno, "cannot look at %s/%s", path, name);
+        if (fd < 0)
+                r = error_set(reterr, ERROR_ALREADY_EXISTS, EEXIST,
+                              "on %s/%s another file system is mounted", path, name);
+        else if (st.st_uid == owner->uid || st.st_uid == env->host->root_uid)
+                return 0;
+        else
+                r = error_set(reterr, ERROR_ALREADY_EXISTS, EEXIST,
+                              "%s/%s belongs to uid %u, and %s would get it", path, name,
+                              (unsigned) st.st_uid, owner->name);
+        return error_set_hint(reterr, r, "install for that user, or remove what is there: "
+                                         "sudo banger system uninstall --purge");
+}
+
+/* Up to the first that is another's. */
+static int check_top(const SetupEnv *env, const Account *owner, const char *path, Error *reterr) {
+        int r = 0, fd = openat(env->host->root_fd, path + 1,
+                               O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        const struct dirent *entry;
+        DIR *directory;
+
+        if (fd < 0 && errno == ENOENT)
+                return 0;
+        directory = fd < 0 ? NULL : fdopendir(fd);
+        if (!directory) {
+                r = error_set_errno(reterr, errno, "cannot read %s", path);
+                close_fd(fd);
+                return r;
+        }
+        while (r >= 0 && (errno = 0, entry = readdir(directory)))
+                if (!string_equal(entry->d_name, ".") && !string_equal(entry->d_name, ".."))
+                        r = check_entry(env, owner, fd, path, entry->d_name, reterr);
+        if (r >= 0 && errno != 0)
+                r = error_set_errno(reterr, errno, "cannot read %s", path);
+        closedir(directory);
+        return r;
+}
+
+/* An earlier owner's images, kernels and VMs, kept by an uninstall, are not for the next one. */
+static int check_state(const SetupEnv *env, const Account *owner, Error *reterr) {
+        for (size_t i = 0; i < layout_n_directories; i++) {
+                int r;
+
+                if (layout_directories[i].owner != LAYOUT_USER)
+                        continue;
+                r = check_top(env, owner, layout_directories[i].path, reterr);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int setup_check(const SetupEnv *env, const Account *owner, Error *reterr) {
         static int (*const checks[])(const SetupEnv *, const Account *, Error *) = {
                 check_booted,
                 check_account,
                 check_earlier,
+                check_state,
                 check_units,
         };
         int r = 0;

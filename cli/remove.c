@@ -1,32 +1,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cli/below.h"
 #include "cli/remove.h"
 #include "common/strings.h"
 
 /* Deeper trees are nobody's work but an attacker's: each level costs a descriptor. */
 #define DEPTH_MAX 128
 
-/* Of a name right below dir_fd. RESOLVE_NO_XDEV sees bind mounts too, which st_dev does not, and asks
- * nobody: whoever serves a file system of FUSE may never answer. */
-static int open_below(int dir_fd, const char *name, int flags) {
-        const struct open_how how = {
-                .flags = (uint64_t) (unsigned) (flags | O_NOFOLLOW | O_CLOEXEC),
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-        };
-        long fd = syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
-
-        return fd < 0 ? -errno : (int) fd;
-}
-
 static int look_below(int dir_fd, const char *name, bool *ret_is_directory) {
-        _cleanup_close_ int fd = open_below(dir_fd, name, O_PATH);
+        _cleanup_close_ int fd = below_open(dir_fd, name, O_PATH);
         struct stat st;
 
         if (fd < 0)
@@ -105,7 +92,7 @@ static int remove_directory(int dir_fd, const char *name, const char *path, unsi
 
         if (depth == DEPTH_MAX)
                 return error_set_errno(reterr, ELOOP, "cannot remove %s", path);
-        fd = open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
+        fd = below_open(dir_fd, name, O_RDONLY | O_DIRECTORY);
         if (fd < 0)
                 return explain_open(fd, path, reterr);
         r = remove_contents(fd, path, depth + 1, reterr);

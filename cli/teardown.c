@@ -4,8 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/apart.h"
 #include "cli/daemon.h"
 #include "cli/layout.h"
+#include "cli/leftovers.h"
+#include "cli/reclaim.h"
 #include "cli/remove.h"
 #include "cli/teardown.h"
 #include "common/clock.h"
@@ -14,13 +17,17 @@
 #include "common/strings.h"
 
 #define INVENTORY_TIMEOUT_USEC (30 * USEC_PER_SEC)
+/* For one tree, and the whole of a big disk in it. */
+#define REMOVAL_TIMEOUT_USEC (120 * USEC_PER_SEC)
 #define SETTINGS_MAX ((size_t) 64 * 1024)
 
 typedef struct Teardown {
         const SetupEnv *env;
         bool purge;
         Progress *progress;
-        int r; /* the first failure */
+        uid_t owner;
+        bool unclear; /* the kernel still holds something, or may */
+        int r;        /* the first failure */
         Error error;
 } Teardown;
 
@@ -52,7 +59,7 @@ static int ask_helper(const SetupEnv *env, char ***vms, Error *reterr) {
 
 static int ask_systemd(const SetupEnv *env, char ***vms, Error *reterr) {
         _cleanup_strv_ char **units = NULL;
-        int r = env->units.ops->list(env->units.manager, "banger-vm-*.service", &units, reterr);
+        int r = env->units.ops->list(env->units.manager, UNIT_VM_INSTANCES, &units, reterr);
 
         for (size_t i = 0; r >= 0 && units && units[i]; i++) {
                 VmId id;
@@ -115,41 +122,6 @@ static bool exists(const Teardown *teardown, const char *path) {
         return faccessat(teardown->env->host->root_fd, path + 1, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* What all VMs shared, while there still is a helper to ask; then the kernel is to hold nothing of
- * ours any more. */
-static void remove_shared_objects(Teardown *teardown) {
-        uint64_t deadline = clock_monotonic_usec() + INVENTORY_TIMEOUT_USEC;
-        const Host *host = teardown->env->host;
-        _cleanup_error_ Error error = ERROR_INIT;
-        Inventory inventory = {.entries = {.items = NULL}};
-        const InventoryEntry *entries;
-        int r;
-
-        if (!exists(teardown, BANGER_INSTALL_CONF))
-                return;
-        r = daemon_clear_resolver(host, deadline, &error);
-        if (r < 0 && error.kind == ERROR_UNREACHABLE) {
-                /* Half an installation is to be removed too; what it never made is not missed. */
-                progress_say(teardown->progress, PROGRESS_WARNING,
-                             "the helper does not answer, so a bridge may be left; look with: "
-                             "ip link show type bridge");
-                return;
-        }
-        note(teardown, r, &error, "systemd-resolved: asks bangerd no more");
-        r = daemon_remove_bridge(host, deadline, &error);
-        note(teardown, r, &error, "the bridge: removed");
-        r = daemon_read_inventory(host, deadline, &inventory, &error);
-        entries = inventory.entries.items;
-        for (size_t i = 0; r >= 0 && i < inventory.entries.n_items; i++)
-                progress_say(teardown->progress, PROGRESS_LEFT, "%s", entries[i].name);
-        if (r >= 0 && inventory.entries.n_items > 0)
-                r = error_set(&error, ERROR_FAILED, EBUSY,
-                              "%zu kernel objects of banger are left: %s and so on",
-                              inventory.entries.n_items, entries[0].name);
-        note(teardown, r, &error, "the kernel and systemd: hold nothing of banger");
-        schema_clear(&inventory_schema, &inventory);
-}
-
 static void each_unit(Teardown *teardown, const char *verb,
                       int (*act)(const Units *, const LayoutUnit *, Error *)) {
         for (size_t i = 0; i < layout_n_units; i++) {
@@ -161,16 +133,89 @@ static void each_unit(Teardown *teardown, const char *verb,
         }
 }
 
-static int stop_unit(const Units *units, const LayoutUnit *unit, Error *reterr) {
-        return units->ops->run_job(units->manager, UNIT_STOP, unit->name, reterr);
-}
-
 static int disable_unit(const Units *units, const LayoutUnit *unit, Error *reterr) {
         return unit->enabled ? units->ops->disable(units->manager, unit->name, reterr) : 0;
 }
 
 static int reset_unit(const Units *units, const LayoutUnit *unit, Error *reterr) {
         return units->ops->reset_failed(units->manager, unit->name, reterr);
+}
+
+static int stop_unit(Teardown *teardown, const char *unit) {
+        const Units *units = &teardown->env->units;
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_free_ char *done = string_format("%s: stopped", unit);
+        int r = units->ops->run_job(units->manager, UNIT_STOP, unit, &error);
+
+        note(teardown, r, &error, done ? done : unit);
+        return r;
+}
+
+static void stop_helper(Teardown *teardown) {
+        if (stop_unit(teardown, UNIT_HELPER_SOCKET) < 0 ||
+            stop_unit(teardown, UNIT_HELPER_SERVICE) < 0)
+                teardown->unclear = true; /* a session of the owner's may go on */
+}
+
+/* Jobs of bangerd's that were under way. */
+static void stop_workers(Teardown *teardown) {
+        const Units *units = &teardown->env->units;
+        _cleanup_strv_ char **workers = NULL;
+        _cleanup_error_ Error error = ERROR_INIT;
+        int r = units->ops->list(units->manager, UNIT_WORKER_INSTANCES, &workers, &error);
+
+        for (size_t i = 0; r >= 0 && workers && workers[i]; i++)
+                r = units->ops->run_job(units->manager, UNIT_STOP, workers[i], &error);
+        note(teardown, r, &error, UNIT_WORKER_INSTANCES ": stopped");
+}
+
+/* All but the slice, which would end a VM that was started a moment ago. */
+static void stop_units(Teardown *teardown) {
+        for (size_t i = 0; i < layout_n_units; i++) {
+                const char *name = layout_units[i].name;
+
+                if (!string_equal(name, UNIT_SLICE) && !string_equal(name, UNIT_HELPER_SOCKET) &&
+                    !string_equal(name, UNIT_HELPER_SERVICE))
+                        (void) stop_unit(teardown, name);
+        }
+        stop_workers(teardown);
+        stop_helper(teardown);
+}
+
+static int look_by_ourselves(Teardown *teardown, Error *reterr) {
+        _cleanup_strv_ char **names = NULL;
+        int r = leftovers_find(teardown->env->host->root_fd, &names, reterr);
+
+        if (r < 0 || !names)
+                return r;
+        return error_set(reterr, ERROR_FAILED, EBUSY,
+                         "%zu kernel objects of banger are left, and there is no helper to remove "
+                         "them: %s and so on", strv_length(names), names[0]);
+}
+
+/* When no program of the owner's is served by anything of ours any more: what it made until then goes,
+ * and nothing comes after it. */
+static void clear_kernel(Teardown *teardown) {
+        const SetupEnv *env = teardown->env;
+        _cleanup_error_ Error error = ERROR_INIT;
+        bool there = false;
+        int r;
+
+        if (!exists(teardown, BANGER_INSTALL_CONF))
+                return; /* which the helper asks for too */
+        r = reclaim_helper(env, &there, &error);
+        if (there) {
+                if (r >= 0)
+                        r = reclaim_kernel(env, teardown->progress, &error);
+                stop_helper(teardown);
+        } else if (r >= 0) {
+                progress_say(teardown->progress, PROGRESS_WARNING,
+                             "there is no " UNIT_HELPER_SOCKET " to ask what is left; look for tables "
+                             "and loop devices with: nft list tables; losetup");
+                r = look_by_ourselves(teardown, &error);
+        }
+        teardown->unclear = teardown->unclear || r < 0;
+        note(teardown, r, &error, "the kernel: holds nothing of banger");
 }
 
 /* Settings are the administrator's once they are not what install wrote. */
@@ -186,8 +231,10 @@ static bool keeps_file(const Teardown *teardown, const LayoutFile *file) {
                !string_equal(wrote, now);
 }
 
+/* From the last: all units ask for install.conf, so none of them starts, as root, without its owner's
+ * drop-in. */
 static void remove_files(Teardown *teardown) {
-        for (size_t i = 0; i < layout_n_files; i++) {
+        for (size_t i = layout_n_files; i-- > 0;) {
                 const LayoutFile *file = &layout_files[i];
                 _cleanup_error_ Error error = ERROR_INIT;
                 _cleanup_free_ char *done = NULL;
@@ -206,41 +253,73 @@ static void remove_files(Teardown *teardown) {
         }
 }
 
-static void remove_one_directory(Teardown *teardown, const LayoutDirectory *directory) {
-        int root_fd = teardown->env->host->root_fd;
-        bool whole = directory->kind == LAYOUT_SCRATCH ||
-                     (directory->kind == LAYOUT_STATE && teardown->purge);
-        _cleanup_error_ Error error = ERROR_INIT;
-        _cleanup_free_ char *done = NULL;
+typedef struct Removal {
+        int root_fd;
+        const char *path;
+        bool whole; /* with what is in it */
+} Removal;
+
+/* 1 when it is not empty, and stays. */
+static int removal_run(void *argument, Error *reterr) {
+        const Removal *removal = argument;
         bool removed = true;
         int r;
 
-        if (!exists(teardown, directory->path))
+        if (removal->whole)
+                return remove_tree(removal->root_fd, removal->path, reterr);
+        r = remove_empty_directory(removal->root_fd, removal->path, &removed, reterr);
+        return r < 0 || removed ? r : 1;
+}
+
+static int explain_removal(const Teardown *teardown, const char *path, int r, Error *error) {
+        if (r != -ETIMEDOUT)
+                return r;
+        r = error_set(error, ERROR_TIMED_OUT, ETIMEDOUT,
+                      "cannot remove %s: a program of the owner's (uid %u) holds a file in it", path,
+                      (unsigned) teardown->owner);
+        return error_set_hint(error, r, "run: sudo pkill -KILL -u %u, then uninstall again",
+                              (unsigned) teardown->owner);
+}
+
+static void remove_directory(Teardown *teardown, const char *path, bool whole) {
+        Removal removal = {teardown->env->host->root_fd, path, whole};
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_free_ char *done = string_format("%s: removed", path);
+        int r;
+
+        if (!exists(teardown, path))
                 return;
-        r = whole ? remove_tree(root_fd, directory->path, &error)
-                  : remove_empty_directory(root_fd, directory->path, &removed, &error);
-        if (r >= 0 && !removed) {
-                progress_say(teardown->progress, PROGRESS_KEPT, "%s: it is not empty",
-                             directory->path);
-                return;
-        }
-        done = string_format("%s: removed", directory->path);
-        note(teardown, r, &error, done ? done : "removed");
+        r = apart_run(removal_run, &removal, clock_monotonic_usec() + REMOVAL_TIMEOUT_USEC, &error);
+        r = explain_removal(teardown, path, r, &error);
+        if (r > 0)
+                progress_say(teardown->progress, PROGRESS_KEPT, "%s: it is not empty", path);
+        else
+                note(teardown, r, &error, done ? done : path);
 }
 
 static void remove_directories(Teardown *teardown) {
-        for (size_t i = layout_n_directories; i-- > 0;)
-                remove_one_directory(teardown, &layout_directories[i]);
-        for (size_t i = 0; i < layout_n_runtime_directories; i++) {
-                const char *path = layout_runtime_directories[i];
-                _cleanup_error_ Error error = ERROR_INIT;
-                _cleanup_free_ char *done = string_format("%s: removed", path);
+        for (size_t i = layout_n_directories; i-- > 0;) {
+                const LayoutDirectory *directory = &layout_directories[i];
 
-                if (exists(teardown, path))
-                        note(teardown,
-                             remove_tree(teardown->env->host->root_fd, path, &error), &error,
-                             done ? done : "removed");
+                remove_directory(teardown, directory->path,
+                                 directory->kind == LAYOUT_SCRATCH ||
+                                         (directory->kind == LAYOUT_STATE && teardown->purge));
         }
+        for (size_t i = 0; i < layout_n_runtime_directories; i++)
+                remove_directory(teardown, layout_runtime_directories[i], true);
+}
+
+/* Of the state that is there: install.conf may be gone already. 0: nothing of an owner's is. */
+static uid_t find_owner(const SetupEnv *env) {
+        for (size_t i = 0; i < layout_n_directories; i++) {
+                struct stat st;
+
+                if (layout_directories[i].owner == LAYOUT_USER &&
+                    fstatat(env->host->root_fd, layout_directories[i].path + 1, &st,
+                            AT_SYMLINK_NOFOLLOW) == 0)
+                        return st.st_uid;
+        }
+        return 0;
 }
 
 static void reload(Teardown *teardown) {
@@ -271,6 +350,20 @@ static size_t find_left_units(const Teardown *teardown) {
         return n;
 }
 
+/* Of a template, or of names that nobody knows beforehand. */
+static size_t find_left_instances(const Teardown *teardown, const char *pattern) {
+        const Units *units = &teardown->env->units;
+        _cleanup_strv_ char **left = NULL;
+
+        if (units->ops->list(units->manager, pattern, &left, NULL) < 0) {
+                progress_say(teardown->progress, PROGRESS_LEFT, "%s (systemd does not say)", pattern);
+                return 1;
+        }
+        for (size_t i = 0; left && left[i]; i++)
+                progress_say(teardown->progress, PROGRESS_LEFT, "%s", left[i]);
+        return strv_length(left);
+}
+
 static size_t find_left_files(const Teardown *teardown) {
         size_t n = 0;
 
@@ -299,9 +392,27 @@ static size_t find_left_files(const Teardown *teardown) {
         return n;
 }
 
-static int prove(Teardown *teardown) {
-        size_t n = find_left_units(teardown) + find_left_files(teardown);
+static size_t find_left_objects(const Teardown *teardown) {
+        _cleanup_error_ Error error = ERROR_INIT;
+        _cleanup_strv_ char **names = NULL;
 
+        if (leftovers_find(teardown->env->host->root_fd, &names, &error) < 0) {
+                progress_say(teardown->progress, PROGRESS_LEFT, "links and devices: %s",
+                             error.message ? error.message : "they cannot be listed");
+                return 1;
+        }
+        for (size_t i = 0; names && names[i]; i++)
+                progress_say(teardown->progress, PROGRESS_LEFT, "%s", names[i]);
+        return strv_length(names);
+}
+
+static int prove(Teardown *teardown) {
+        size_t n = find_left_units(teardown);
+
+        n += find_left_instances(teardown, UNIT_WORKER_INSTANCES);
+        n += find_left_instances(teardown, UNIT_VM_INSTANCES);
+        n += find_left_objects(teardown);
+        n += find_left_files(teardown);
         if (teardown->r >= 0 && n > 0)
                 teardown->r = error_set(&teardown->error, ERROR_FAILED, ENOTEMPTY,
                                         "%zu of what banger put on this host is left", n);
@@ -321,14 +432,26 @@ static int prove(Teardown *teardown) {
 }
 
 int teardown_run(const SetupEnv *env, bool purge, Progress *progress, Error *reterr) {
-        Teardown teardown = {.env = env, .purge = purge, .progress = progress};
+        Teardown teardown = {
+                .env = env,
+                .purge = purge,
+                .progress = progress,
+                .owner = find_owner(env),
+        };
         int r;
 
-        remove_shared_objects(&teardown);
-        each_unit(&teardown, "stopped", stop_unit);
+        stop_units(&teardown);
+        clear_kernel(&teardown);
+        if (!teardown.unclear)
+                (void) stop_unit(&teardown, UNIT_SLICE);
         each_unit(&teardown, "disabled", disable_unit);
-        remove_files(&teardown);
-        remove_directories(&teardown);
+        if (teardown.unclear) {
+                progress_say(progress, PROGRESS_WARNING,
+                             "files stay, so that the next uninstall can ask the helper again");
+        } else {
+                remove_files(&teardown);
+                remove_directories(&teardown);
+        }
         reload(&teardown);
         each_unit(&teardown, "forgotten", reset_unit);
         r = prove(&teardown);

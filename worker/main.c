@@ -21,7 +21,10 @@ static int run(Error *reterr) {
                 .agent = BANGER_LIBEXECDIR "/banger-guest",
                 .idle_timeout_usec = 30 * USEC_PER_SEC,
         };
+        int r = session_check_uid(config.uid, reterr);
 
+        if (r < 0)
+                return r;
         if (sd_listen_fds(1) != 1)
                 return error_set(reterr, ERROR_USAGE, EINVAL,
                                  "needs one connection from banger-worker.socket");

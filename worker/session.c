@@ -17,6 +17,17 @@ void session_flush(Session *session) {
         (void) varlink_wire_send(varlink_connection_wire(session->connection), session->fd);
 }
 
+int session_check_uid(uid_t uid, Error *reterr) {
+        int r;
+
+        if (uid != 0)
+                return 0;
+        r = error_set(reterr, ERROR_NOT_PERMITTED, EPERM, "the worker does not run as root");
+        return error_set_hint(reterr, r,
+                              "its unit lacks the owner's User=; run: sudo banger system install "
+                              "--owner USER");
+}
+
 /* Not varlink_serve(): a job sends its progress while its handler runs. 1: go on. */
 static int session_turn(Session *session, Error *reterr) {
         VarlinkWire *wire = varlink_connection_wire(session->connection);

@@ -18,6 +18,8 @@ typedef struct Session {
         VarlinkConnection *connection;
 } Session;
 
+/* ERROR_NOT_PERMITTED for root: what parses anybody's files never runs as it. */
+int session_check_uid(uid_t uid, Error *reterr);
 /* Serves an accepted connection (taken) until it ends. Blocks. 0 for a proper end; -EACCES for a
  * peer that is refused. */
 int session_serve(const SessionConfig *config, int fd, Error *reterr);

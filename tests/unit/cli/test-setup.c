@@ -315,7 +315,8 @@ static void a_failed_second_install_leaves_the_first(void **state) {
         assert_true(run(&env, NULL) < 0);
         after = temp_root_describe(root);
         assert_string_equal(before, after);
-        assert_true(model.enabled[0] && model.active[0]);
+        assert_true(model.enabled[model_unit(UNIT_BANGERD_SOCKET)]);
+        assert_true(model.active[model_unit(UNIT_BANGERD_SOCKET)]);
 }
 
 /* ---- systemd by a script: the order, there and back ---- */
@@ -323,49 +324,49 @@ static void a_failed_second_install_leaves_the_first(void **state) {
 static void units_are_worked_in_order_and_undone_sockets_first(void **state) {
         static const UnitCall calls[] = {
                 {.call = "reload"},
-                {.call = "get_state bangerd.socket"},
-                {.call = "enable bangerd.socket"},
-                {.call = "get_state bangerd-root.socket"},
-                {.call = "enable bangerd-root.socket"},
                 {.call = "get_state bangerd-dns.socket"},
                 {.call = "enable bangerd-dns.socket"},
+                {.call = "get_state bangerd.socket"},
+                {.call = "enable bangerd.socket"},
                 {.call = "get_state banger-worker.socket"},
                 {.call = "enable banger-worker.socket"},
                 {.call = "get_state bangerd.service"},
                 {.call = "enable bangerd.service"},
+                {.call = "get_state bangerd-root.socket"},
+                {.call = "enable bangerd-root.socket"},
                 {.call = "reload"},
                 {.call = "get_state banger.slice"},
                 {.call = "get_state bangerd-root.service"},
+                {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd.service"},
                 {.call = "get_state banger-worker.socket"},
-                {.call = "get_state bangerd-dns.socket"},
-                {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd.socket"},
+                {.call = "get_state bangerd-dns.socket"},
                 {.call = "restart systemd-modules-load.service"},
                 {.call = "start bangerd.socket"},
                 {.call = "start bangerd-root.socket"},
                 {.call = "start banger-worker.socket"},
                 {.call = "try-restart bangerd-root.service"},
                 {.call = "restart bangerd.service", .result = -EIO},
-                {.call = "stop bangerd.socket"},
-                {.call = "reset bangerd.socket"},
-                {.call = "stop bangerd-root.socket"},
-                {.call = "reset bangerd-root.socket"},
                 {.call = "stop bangerd-dns.socket"},
                 {.call = "reset bangerd-dns.socket"},
+                {.call = "stop bangerd.socket"},
+                {.call = "reset bangerd.socket"},
                 {.call = "stop banger-worker.socket"},
                 {.call = "reset banger-worker.socket"},
                 {.call = "stop bangerd.service", .result = -EPERM},
                 {.call = "reset bangerd.service"},
+                {.call = "stop bangerd-root.socket"},
+                {.call = "reset bangerd-root.socket"},
                 {.call = "stop bangerd-root.service"},
                 {.call = "reset bangerd-root.service"},
                 {.call = "stop banger.slice"},
                 {.call = "reset banger.slice"},
+                {.call = "disable bangerd-root.socket"},
                 {.call = "disable bangerd.service"},
                 {.call = "disable banger-worker.socket"},
-                {.call = "disable bangerd-dns.socket"},
-                {.call = "disable bangerd-root.socket"},
                 {.call = "disable bangerd.socket"},
+                {.call = "disable bangerd-dns.socket"},
                 {.call = "reload"},
         };
         TempRoot *root = *state;
@@ -450,6 +451,47 @@ static void another_owner_must_uninstall_first(void **state) {
         assert_int_equal(setup_check(&env, &owner, NULL), 0);
 }
 
+static void what_an_earlier_owner_left_is_not_given_to_another(void **state) {
+        static const char *const tops[] = {"images", "kernels", "vms", "db"};
+        TempRoot *root = *state;
+        Model model = model_new(root);
+        SetupEnv env = model_env(root, &model);
+        Account owner = alice();
+
+        /* Whoever runs this can give files to nobody, but can be "another" himself. */
+        for (size_t i = 0; i < ELEMENTSOF(tops); i++) {
+                _cleanup_free_ char *top = string_format(BANGER_STATE_DIR "/%s", tops[i]);
+                _cleanup_free_ char *entry = string_format("%s/.earlier", top);
+                _cleanup_error_ Error error = ERROR_INIT;
+
+                temp_root_mkdir(root, top);
+                temp_root_mkdir(root, entry);
+                assert_int_equal(setup_check(&env, &owner, NULL), 0);
+                root->host.root_uid = geteuid() + 1;
+                assert_int_equal(setup_check(&env, &owner, &error), -EEXIST);
+                assert_int_equal(error.kind, ERROR_ALREADY_EXISTS);
+                assert_non_null(strstr(error.message, entry));
+                assert_non_null(strstr(error.hint, "uninstall --purge"));
+                root->host.root_uid = geteuid();
+                assert_int_equal(remove_tree(root->fd, top, NULL), 0);
+        }
+}
+
+static void the_same_owner_gets_back_what_was_kept(void **state) {
+        TempRoot *root = *state;
+        Model model = model_new(root);
+        SetupEnv env = model_env(root, &model);
+        Account owner = alice();
+        _cleanup_error_ Error error = ERROR_INIT;
+
+        temp_root_mkdir(root, BANGER_STATE_DIR "/vms/0123456789");
+        root->host.root_uid = geteuid() + 1;
+        owner.uid = geteuid();
+        (void) setup_check(&env, &owner, &error); /* root is refused as an owner */
+        assert_null(error.message ? strstr(error.message, BANGER_STATE_DIR) : NULL);
+        root->host.root_uid = geteuid();
+}
+
 static void uid_min_of_the_host_counts(void **state) {
         TempRoot *root = *state;
         Model model = model_new(root);
@@ -503,6 +545,10 @@ int main(void) {
                 in_root("a_good_host_passes", a_good_host_passes),
                 in_root("a_host_without_systemd_is_refused", a_host_without_systemd_is_refused),
                 in_root("another_owner_must_uninstall_first", another_owner_must_uninstall_first),
+                in_root("what_an_earlier_owner_left_is_not_given_to_another",
+                        what_an_earlier_owner_left_is_not_given_to_another),
+                in_root("the_same_owner_gets_back_what_was_kept",
+                        the_same_owner_gets_back_what_was_kept),
                 in_root("uid_min_of_the_host_counts", uid_min_of_the_host_counts),
                 in_root("the_plan_names_everything", the_plan_names_everything),
         };

@@ -46,29 +46,39 @@ static void plant_install(const TempRoot *root) {
         temp_root_write(root, "/var/lib/banger/db/banger.db", "rows");
 }
 
-#define STOP_AND_DISABLE                                                                           \
-        {.call = "stop bangerd.socket"}, {.call = "stop bangerd-root.socket"},                     \
-                {.call = "stop bangerd-dns.socket"},                                               \
-                {.call = "stop banger-worker.socket"},                                             \
-                {.call = "stop bangerd.service"}, {.call = "stop bangerd-root.service"},           \
-                {.call = "stop banger.slice"},                                                     \
-                {.call = "disable bangerd.socket"}, {.call = "disable bangerd-root.socket"},       \
-                {.call = "disable bangerd-dns.socket"},                                            \
+#define STOP_UNITS                                                                                 \
+        {.call = "stop bangerd-dns.socket"}, {.call = "stop bangerd.socket"},                      \
+                {.call = "stop banger-worker.socket"}, {.call = "stop bangerd.service"}
+#define STOP_HELPER                                                                                \
+        {.call = "stop bangerd-root.socket"}, {.call = "stop bangerd-root.service"}
+#define STOP                                                                                       \
+        STOP_UNITS, {.call = "list banger-worker@*.service"}, STOP_HELPER
+#define ASK_FOR_HELPER {.call = "get_state bangerd-root.socket"} /* systemd has none */
+#define STOP_SLICE {.call = "stop banger.slice"}
+#define DISABLE_AND_FORGET                                                                         \
+        {.call = "disable bangerd-dns.socket"}, {.call = "disable bangerd.socket"},                \
                 {.call = "disable banger-worker.socket"},                                          \
-                {.call = "disable bangerd.service"}, {.call = "reload"},                           \
-                {.call = "reset bangerd.socket"}, {.call = "reset bangerd-root.socket"},           \
-                {.call = "reset bangerd-dns.socket"},                                              \
-                {.call = "reset banger-worker.socket"},                                            \
-                {.call = "reset bangerd.service"}, {.call = "reset bangerd-root.service"},         \
-                {.call = "reset banger.slice"}
-#define LOOK_AFTERWARDS                                                                            \
-        {.call = "get_state bangerd.socket"}, {.call = "get_state bangerd-root.socket"},           \
-                {.call = "get_state bangerd-dns.socket"},                                          \
+                {.call = "disable bangerd.service"},                                               \
+                {.call = "disable bangerd-root.socket"}, {.call = "reload"},                       \
+                {.call = "reset bangerd-dns.socket"}, {.call = "reset bangerd.socket"},            \
+                {.call = "reset banger-worker.socket"}, {.call = "reset bangerd.service"},         \
+                {.call = "reset bangerd-root.socket"},                                             \
+                {.call = "reset bangerd-root.service"}, {.call = "reset banger.slice"}
+#define LOOK_FOR_INSTANCES                                                                         \
+        {.call = "list banger-worker@*.service"}, {.call = "list banger-vm-*.service"}
+#define LOOK_AT_UNITS                                                                              \
+        {.call = "get_state bangerd-dns.socket"}, {.call = "get_state bangerd.socket"},            \
                 {.call = "get_state banger-worker.socket"},                                        \
-                {.call = "get_state bangerd.service"}, {.call = "get_state bangerd-root.service"}, \
+                {.call = "get_state bangerd.service"},                                             \
+                {.call = "get_state bangerd-root.socket"},                                         \
+                {.call = "get_state bangerd-root.service"},                                        \
                 {.call = "get_state banger.slice"}
+#define LOOK_AFTERWARDS                                                                            \
+        LOOK_AT_UNITS, LOOK_FOR_INSTANCES
 
-static const UnitCall all_well[] = {STOP_AND_DISABLE, LOOK_AFTERWARDS};
+static const UnitCall all_well[] = {STOP, ASK_FOR_HELPER, STOP_SLICE, DISABLE_AND_FORGET,
+                                    LOOK_AFTERWARDS};
+static const UnitCall not_installed[] = {STOP, STOP_SLICE, DISABLE_AND_FORGET, LOOK_AFTERWARDS};
 
 static void uninstall_keeps_what_the_owner_made(void **state) {
         TempRoot *root = *state;
@@ -107,7 +117,7 @@ static void nothing_installed_is_a_clean_host(void **state) {
         TempRoot *root = *state;
         Run run;
 
-        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        run_open(&run, root, not_installed, ELEMENTSOF(not_installed));
         assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), 0);
         assert_non_null(strstr(capture_text(&run.capture), "this host is clean"));
         run_close(&run);
@@ -141,33 +151,35 @@ static void drop_ins_of_the_administrator_stay(void **state) {
 
 static void failures_do_not_end_it_and_all_are_reported(void **state) {
         static const UnitCall calls[] = {
-                {.call = "stop bangerd.socket", .result = -EIO},
-                {.call = "stop bangerd-root.socket"},
                 {.call = "stop bangerd-dns.socket"},
+                {.call = "stop bangerd.socket", .result = -EIO},
                 {.call = "stop banger-worker.socket"},
                 {.call = "stop bangerd.service"},
-                {.call = "stop bangerd-root.service"},
-                {.call = "stop banger.slice"},
-                {.call = "disable bangerd.socket"},
-                {.call = "disable bangerd-root.socket", .result = -EPERM},
+                {.call = "list banger-worker@*.service"},
+                STOP_HELPER,
+                ASK_FOR_HELPER,
+                STOP_SLICE,
                 {.call = "disable bangerd-dns.socket"},
+                {.call = "disable bangerd.socket"},
                 {.call = "disable banger-worker.socket"},
                 {.call = "disable bangerd.service"},
+                {.call = "disable bangerd-root.socket", .result = -EPERM},
                 {.call = "reload"},
-                {.call = "reset bangerd.socket"},
-                {.call = "reset bangerd-root.socket"},
                 {.call = "reset bangerd-dns.socket"},
+                {.call = "reset bangerd.socket"},
                 {.call = "reset banger-worker.socket"},
                 {.call = "reset bangerd.service"},
+                {.call = "reset bangerd-root.socket"},
                 {.call = "reset bangerd-root.service"},
                 {.call = "reset banger.slice"},
-                {.call = "get_state bangerd.socket", .state = {.active = true, .text = "active"}},
-                {.call = "get_state bangerd-root.socket", .state = {.enabled = true}},
                 {.call = "get_state bangerd-dns.socket"},
+                {.call = "get_state bangerd.socket", .state = {.active = true, .text = "active"}},
                 {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd.service"},
+                {.call = "get_state bangerd-root.socket", .state = {.enabled = true}},
                 {.call = "get_state bangerd-root.service"},
                 {.call = "get_state banger.slice"},
+                LOOK_FOR_INSTANCES,
         };
         TempRoot *root = *state;
         _cleanup_error_ Error error = ERROR_INIT;
@@ -186,14 +198,15 @@ static void failures_do_not_end_it_and_all_are_reported(void **state) {
 
 static void a_unit_that_is_still_there_is_a_failure_of_its_own(void **state) {
         static const UnitCall calls[] = {
-                STOP_AND_DISABLE,
-                {.call = "get_state bangerd.socket"},
-                {.call = "get_state bangerd-root.socket"},
+                STOP, STOP_SLICE, DISABLE_AND_FORGET,
                 {.call = "get_state bangerd-dns.socket"},
+                {.call = "get_state bangerd.socket"},
                 {.call = "get_state banger-worker.socket"},
                 {.call = "get_state bangerd.service", .state = {.active = true}},
+                {.call = "get_state bangerd-root.socket"},
                 {.call = "get_state bangerd-root.service"},
                 {.call = "get_state banger.slice"},
+                LOOK_FOR_INSTANCES,
         };
         TempRoot *root = *state;
         _cleanup_error_ Error error = ERROR_INIT;
@@ -202,6 +215,83 @@ static void a_unit_that_is_still_there_is_a_failure_of_its_own(void **state) {
         run_open(&run, root, calls, ELEMENTSOF(calls));
         assert_int_equal(teardown_run(&run.env, false, &run.progress, &error), -ENOTEMPTY);
         assert_int_equal(error.kind, ERROR_FAILED);
+        run_close(&run);
+}
+
+static void jobs_of_workers_are_stopped_and_missed_afterwards(void **state) {
+        static const UnitCall calls[] = {
+                STOP_UNITS,
+                {.call = "list banger-worker@*.service", .listed = "banger-worker@7-1.service"},
+                {.call = "stop banger-worker@7-1.service"},
+                STOP_HELPER,
+                STOP_SLICE,
+                DISABLE_AND_FORGET,
+                LOOK_AT_UNITS,
+                {.call = "list banger-worker@*.service", .listed = "banger-worker@7-1.service"},
+                {.call = "list banger-vm-*.service", .result = -EIO},
+        };
+        TempRoot *root = *state;
+        Run run;
+
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), -ENOTEMPTY);
+        assert_non_null(strstr(capture_text(&run.capture), "left: banger-worker@7-1.service\n"));
+        assert_non_null(strstr(capture_text(&run.capture), "left: banger-vm-*.service (systemd"));
+        run_close(&run);
+}
+
+static void what_units_are_started_by_goes_before_what_they_run_as(void **state) {
+        TempRoot *root = *state;
+        const char *text;
+        Run run;
+
+        plant_install(root);
+        run_open(&run, root, all_well, ELEMENTSOF(all_well));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, NULL), 0);
+        text = strstr(capture_text(&run.capture), BANGER_INSTALL_CONF ": removed");
+        assert_non_null(text);
+        assert_non_null(strstr(text, "banger-worker@.service.d/50-owner.conf: removed"));
+        assert_non_null(strstr(text, "/bangerd.service.d/50-owner.conf: removed"));
+        run_close(&run);
+}
+
+static void what_the_kernel_shows_is_missed_without_a_helper(void **state) {
+        static const UnitCall calls[] = {STOP, ASK_FOR_HELPER, DISABLE_AND_FORGET, LOOK_AFTERWARDS};
+        TempRoot *root = *state;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Run run;
+
+        plant_install(root);
+        temp_root_mkdir(root, "/sys/class/net/vmbridge");
+        temp_root_write(root, "/sys/class/net/vmbridge/ifalias", "banger\n");
+        temp_root_mkdir(root, "/sys/class/net/br-banger"); /* another's, by its alias */
+        temp_root_write(root, "/sys/class/net/br-banger/ifalias", "lab\n");
+        temp_root_mkdir(root, "/sys/class/net/eth0");
+        temp_root_mkdir(root, "/sys/block/dm-0/dm");
+        temp_root_write(root, "/sys/block/dm-0/dm/uuid", "LVM-0123456789\n");
+        temp_root_mkdir(root, "/sys/block/dm-1/dm");
+        temp_root_write(root, "/sys/block/dm-1/dm/uuid", "BANGER-0123456789-work\n");
+        run_open(&run, root, calls, ELEMENTSOF(calls));
+        assert_int_equal(teardown_run(&run.env, false, &run.progress, &error), -EBUSY);
+        assert_non_null(strstr(error.message, "2 kernel objects"));
+        assert_non_null(strstr(capture_text(&run.capture), "left: vmbridge\n"));
+        assert_non_null(strstr(capture_text(&run.capture), "left: dm-1\n"));
+        assert_null(strstr(capture_text(&run.capture), "left: br-banger\n"));
+        assert_null(strstr(capture_text(&run.capture), "left: dm-0\n"));
+        assert_true(temp_root_has(root, BANGER_INSTALL_CONF));
+        assert_true(temp_root_has(root, LAYOUT_HELPER_OWNER));
+        run_close(&run);
+}
+
+static void without_install_conf_the_kernel_is_looked_at_too(void **state) {
+        TempRoot *root = *state;
+        _cleanup_error_ Error error = ERROR_INIT;
+        Run run;
+
+        temp_root_mkdir(root, "/sys/class/net/bgr-0123456789");
+        run_open(&run, root, not_installed, ELEMENTSOF(not_installed));
+        assert_int_equal(teardown_run(&run.env, true, &run.progress, &error), -ENOTEMPTY);
+        assert_non_null(strstr(capture_text(&run.capture), "left: bgr-0123456789\n"));
         run_close(&run);
 }
 
@@ -270,16 +360,16 @@ static const SystemCheck *find_check(const SystemReport *report, const char *nam
 }
 
 static const UnitCall units_well[] = {
-        {.call = "get_state bangerd.socket",
-         .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
-        {.call = "get_state bangerd-root.socket",
-         .state = {.known = true, .enabled = false, .active = true, .text = "disabled"}},
         {.call = "get_state bangerd-dns.socket",
          .state = {.known = true, .enabled = true, .active = false, .text = "failed"}},
+        {.call = "get_state bangerd.socket",
+         .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
         {.call = "get_state banger-worker.socket",
          .state = {.known = true, .enabled = true, .active = true, .text = "fine"}},
         {.call = "get_state bangerd.service",
          .state = {.known = true, .enabled = true, .active = false, .text = "failed"}},
+        {.call = "get_state bangerd-root.socket",
+         .state = {.known = true, .enabled = false, .active = true, .text = "disabled"}},
         {.call = "get_state bangerd-root.service", .state = {.known = false, .text = "gone"}},
         {.call = "get_state banger.slice", .state = {.known = true, .text = "inactive, static"}},
 };
@@ -420,6 +510,14 @@ int main(void) {
                         failures_do_not_end_it_and_all_are_reported),
                 in_root("a_unit_that_is_still_there_is_a_failure_of_its_own",
                         a_unit_that_is_still_there_is_a_failure_of_its_own),
+                in_root("jobs_of_workers_are_stopped_and_missed_afterwards",
+                        jobs_of_workers_are_stopped_and_missed_afterwards),
+                in_root("what_units_are_started_by_goes_before_what_they_run_as",
+                        what_units_are_started_by_goes_before_what_they_run_as),
+                in_root("what_the_kernel_shows_is_missed_without_a_helper",
+                        what_the_kernel_shows_is_missed_without_a_helper),
+                in_root("without_install_conf_the_kernel_is_looked_at_too",
+                        without_install_conf_the_kernel_is_looked_at_too),
                 in_root("running_vms_are_named_and_refuse_it", running_vms_are_named_and_refuse_it),
                 in_root("without_vms_it_may_go_on", without_vms_it_may_go_on),
                 in_root("a_systemd_that_does_not_say_refuses_it",
