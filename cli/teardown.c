@@ -274,6 +274,12 @@ static int removal_run(void *argument, Error *reterr) {
 static int explain_removal(const Teardown *teardown, const char *path, int r, Error *error) {
         if (r != -ETIMEDOUT)
                 return r;
+        if (teardown->owner == 0) {
+                r = error_set(error, ERROR_TIMED_OUT, ETIMEDOUT,
+                              "cannot remove %s: a program holds a file in it", path);
+                return error_set_hint(error, r, "end it, then uninstall again; which it may be: "
+                                      "sudo fuser -vm %s", path);
+        }
         r = error_set(error, ERROR_TIMED_OUT, ETIMEDOUT,
                       "cannot remove %s: a program of the owner's (uid %u) holds a file in it", path,
                       (unsigned) teardown->owner);
