@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/dns.h"
 #include "common/log.h"
 #include "common/strings.h"
 #include "daemon/dns-tcp.h"
 #include "daemon/dns-udp.h"
 #include "daemon/root-stub.h"
+#include "daemon/udp-share.h"
 #include "daemon/vm.h"
 
 /* Enough for a helper that is yet to start, and a resolved that is yet to see the bridge. */
@@ -21,6 +23,7 @@ struct Names {
         DnsZone zone;
         DnsUdp *udp;
         DnsTcp *tcp;
+        int udp_fd;  /* udp's own */
         bool asking; /* in a thread */
         bool again;  /* once more, after that */
         Error error; /* the thread's */
@@ -47,6 +50,11 @@ static int serve(Names *names, NamesSockets *sockets) {
         sd_event *event = names->context->event;
         int r;
 
+        /* Two TCP sockets do not share a port where one listens. */
+        r = udp_share_end(sockets->udp);
+        if (r < 0)
+                return r;
+        names->udp_fd = sockets->udp;
         r = dns_udp_new(event, &names->zone, steal_fd(&sockets->udp), &names->udp);
         if (r < 0)
                 return r;
@@ -106,13 +114,28 @@ void names_see(const Names *names, NamesSeen *ret) {
         ret->error = &names->last_error;
 }
 
+/* Has it the port for itself? One that came before bangerd may be there still. */
+static int check_alone(Names *names) {
+        int r = udp_share_check(names->udp_fd, &names->error);
+
+        return error_set_hint(&names->error, r,
+                              "end it, see: sudo ss -anup sport = :%u; then run: "
+                              "sudo banger system restart",
+                              DNS_PORT);
+}
+
 static int route_run(void *userdata) {
         Names *names = userdata;
         const char *root_socket = names->context->root_socket;
         uint64_t deadline_usec = clock_monotonic_usec() + HELPER_TIMEOUT_USEC;
+        Error error = ERROR_INIT;
+        int r, clear_r;
 
-        return is_served(names) ? root_resolver_set(root_socket, deadline_usec, &names->error)
-                                : root_resolver_clear(root_socket, deadline_usec, &names->error);
+        r = is_served(names) ? check_alone(names) : 0;
+        if (r >= 0 && is_served(names))
+                return root_resolver_set(root_socket, deadline_usec, &names->error);
+        clear_r = root_resolver_clear(root_socket, deadline_usec, &error);
+        return error_join(&names->error, r, &error, clear_r);
 }
 
 static void look_for_slot(Vm *vm, void *userdata) {

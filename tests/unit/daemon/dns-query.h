@@ -99,6 +99,17 @@ static inline int loopback_socket(int type, struct sockaddr_in *ret_address) {
         return fd;
 }
 
+/* One that shares the port of a socket of loopback's, as that lets it from now on. */
+static inline int loopback_sharer(int fd, const struct sockaddr_in *address) {
+        int sharer = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        const int one = 1;
+
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+        assert_int_equal(setsockopt(sharer, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+        assert_int_equal(bind(sharer, (const struct sockaddr *) address, sizeof(*address)), 0);
+        return sharer;
+}
+
 typedef struct Reply {
         uint8_t bytes[DNS_ANSWER_MAX];
         size_t size;

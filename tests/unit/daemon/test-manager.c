@@ -12,6 +12,8 @@ typedef struct Running {
         ManagerConfig config;
         pid_t daemon, helper;
         struct sockaddr_in names_address; /* of the daemon's DNS, where it has some */
+        bool names_shared;                /* with names_sharer */
+        int names_sharer;
         SystemStatus status;
         Error error;
 } Running;
@@ -117,6 +119,9 @@ static void start_with_names(Running *running) {
         struct sockaddr_in tcp_address;
 
         sockets.names.udp = loopback_socket(SOCK_DGRAM, &running->names_address);
+        if (running->names_shared)
+                running->names_sharer =
+                        loopback_sharer(sockets.names.udp, &running->names_address);
         sockets.names.tcp = loopback_socket(SOCK_STREAM, &tcp_address);
         assert_int_equal(listen(sockets.names.tcp, 4), 0);
         start_with(running, sockets);
@@ -247,6 +252,23 @@ static void without_the_port_nobody_is_sent_to_it_and_the_status_says_why(void *
         names = ask_about_names(running);
         assert_int_equal(names->state, COMPONENT_DEGRADED);
         assert_non_null(strstr(names->message, "127.0.0.1:42069"));
+        assert_non_null(strstr(names->message, "run: sudo banger system restart"));
+        wait_until_asked(running, "ResolverClear");
+        assert_false(was_asked(running, "ResolverSet"));
+}
+
+/* It would be sent the queries. */
+static void with_somebody_else_on_the_port_nobody_is_sent_there_either(void **state) {
+        Running *running = *state;
+        const ComponentStatus *names;
+
+        start_working_helper(running, "");
+        running->names_shared = true;
+        start_with_names(running);
+        names = wait_for_trouble_with_names(running);
+        close_fd(running->names_sharer);
+        assert_int_equal(names->state, COMPONENT_DEGRADED);
+        assert_non_null(strstr(names->message, "do not resolve: a program of uid"));
         assert_non_null(strstr(names->message, "run: sudo banger system restart"));
         wait_until_asked(running, "ResolverClear");
         assert_false(was_asked(running, "ResolverSet"));
@@ -574,6 +596,7 @@ int main(void) {
                 TEST(the_status_tells_version_owner_and_a_helper_that_is_well),
                 TEST(names_are_answered_and_the_status_says_so),
                 TEST(without_the_port_nobody_is_sent_to_it_and_the_status_says_why),
+                TEST(with_somebody_else_on_the_port_nobody_is_sent_there_either),
                 TEST(a_resolver_that_cannot_be_set_is_told_in_the_status),
                 TEST(the_status_changes_nothing),
                 TEST(without_a_helper_names_do_not_resolve),

@@ -137,6 +137,50 @@ static void a_resolver_that_fails_is_set_again_while_a_vm_runs(void **state) {
         wait_for_calls(host, "ResolverSet", before + 1);
 }
 
+/* A process of its own, or the daemon's would have the socket too. */
+static pid_t start_sharer(void) {
+        int fd = loopback_sharer(vm_host_names.udp, &names_address);
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                for (;;)
+                        (void) pause();
+        }
+        close_fd(fd);
+        return pid;
+}
+
+/* Whoever shares the port is asked instead, until it has gone. */
+static void names_are_routed_when_nobody_shares_the_port_any_more(void **state) {
+        VmHost *host = *state;
+        pid_t sharer = start_sharer();
+
+        host_restart_daemon(host);
+        host_create(host, "web");
+        assert_int_equal(host_start(host, "web"), 0);
+        wait_for_calls(host, "ResolverClear", 1);
+        assert_int_equal(host_count_calls(host, "ResolverSet"), 0);
+        process_stop(sharer);
+        wait_for_calls(host, "ResolverSet", 1);
+}
+
+static void nobody_shares_the_port_with_the_daemon(void **state) {
+        const int one = 1;
+        int other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(
+                setsockopt(vm_host_names.udp, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+        host_restart_daemon(*state);
+        assert_unknown("web.vm");
+        assert_int_equal(setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+        assert_true(bind(other, (const struct sockaddr *) &names_address, sizeof(names_address)) <
+                            0 &&
+                    errno == EADDRINUSE);
+        close_fd(other);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, names_setup, names_teardown)
 
 int main(void) {
@@ -146,6 +190,8 @@ int main(void) {
                 TEST(each_start_has_the_resolver_set),
                 TEST(a_resolver_that_fails_costs_no_start),
                 TEST(a_resolver_that_fails_is_set_again_while_a_vm_runs),
+                TEST(names_are_routed_when_nobody_shares_the_port_any_more),
+                TEST(nobody_shares_the_port_with_the_daemon),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
