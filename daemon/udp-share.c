@@ -142,7 +142,7 @@ static int look_around(int fd, Look *ret) {
 }
 
 int udp_share_check(int fd, Error *reterr) {
-        Look look;
+        Look look = {.inode = 0};
         int r = look_around(fd, &look);
 
         if (r < 0)
