@@ -11,8 +11,9 @@
 #include "daemon/vm-keep.h"
 #include "daemon/vm.h"
 
-/* For the agent to take the request. */
-#define ASK_TIMEOUT_USEC (5 * USEC_PER_SEC)
+/* For the agent to take the request: what takes none is ended by force, and a host under load can keep a
+ * guest from its processors for seconds. */
+#define ASK_TIMEOUT_USEC (10 * USEC_PER_SEC)
 /* Of the time that the caller gives, what is kept for the agent's own last means: it freezes the
  * root and ends the guest when the init has not. A third, at most this. */
 #define LAST_MEANS_MS 5000
