@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "common/api-root.h"
+#include "common/clock.h"
 #include "helper/disk.h"
 #include "helper/jail.h"
 #include "helper/jails.h"
@@ -24,6 +25,7 @@
 #define SOCKET "jails/firecracker/" VM "/root/run/api"
 
 #define RACES 200
+#define RACE_TIMEOUT_USEC (60 * USEC_PER_SEC)
 
 typedef struct Planted {
         Fixture *fixture;
@@ -474,8 +476,9 @@ static void swap_end(Swapper *swapper) {
         assert_false(atomic_load(&swapper->failed));
 }
 
-/* Until it has been both, and often enough. */
+/* Until it has been both, and often enough; with pauses, where the swapper is given no processor. */
 static void race(const Place *place, PlantedKind kind) {
+        const uint64_t deadline_usec = clock_monotonic_usec() + RACE_TIMEOUT_USEC;
         _cleanup_free_ char *before = NULL, *after = NULL;
         unsigned n_taken = 0, n_refused = 0;
         Swapper swapper = {};
@@ -486,10 +489,13 @@ static void race(const Place *place, PlantedKind kind) {
         planted = state;
         swap_start(planted, &swapper, place->path, kind, place->directory);
         before = planted_look(planted->fixture);
-        for (unsigned i = 0; i < RACES || (i < 100 * RACES && (n_taken == 0 || n_refused == 0));
+        for (unsigned i = 0; i < RACES || ((n_taken == 0 || n_refused == 0) &&
+                                           clock_monotonic_usec() < deadline_usec);
              i++) {
                 _cleanup_error_ Error error = ERROR_INIT;
 
+                if (i >= RACES)
+                        (void) usleep(i % 100);
                 *(place->run(planted, &error) < 0 ? &n_refused : &n_taken) += 1;
         }
         swap_end(&swapper);
@@ -543,13 +549,16 @@ static void an_image_or_work_disk_that_is_swapped_is_itself_or_refused(void **st
                 unsigned n_taken = 0;
                 void *own = NULL;
                 struct stat good;
+                uint64_t deadline_usec;
 
                 assert_int_equal(setup(&own), 0);
                 planted = own;
                 swap_start(own, &swapper, paths[i], PLANTED_LINK, false);
+                deadline_usec = clock_monotonic_usec() + RACE_TIMEOUT_USEC;
                 while (lstat(swapper.path, &good) < 0 || !S_ISREG(good.st_mode))
                         ;
-                for (unsigned n = 0; n < RACES || (n < 100 * RACES && n_taken == 0); n++) {
+                for (unsigned n = 0;
+                     n < RACES || (n_taken == 0 && clock_monotonic_usec() < deadline_usec); n++) {
                         DiskFiles files = DISK_FILES_INIT;
                         struct stat st;
 
