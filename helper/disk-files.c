@@ -75,12 +75,7 @@ static int open_names(const Host *host, int *ret_fd, Error *reterr) {
                                         host_open_below(host->state_fd, "jails", O_PATH | O_DIRECTORY);
         if (jails_fd < 0)
                 return error_set_errno(reterr, -jails_fd, "cannot open the directory of jails");
-        fd = host_open_below(jails_fd, NAMES_DIRECTORY, O_RDONLY | O_DIRECTORY);
-        if (fd == -ENOENT) {
-                if (mkdirat(jails_fd, NAMES_DIRECTORY, 0700) < 0 && errno != EEXIST)
-                        return error_set_errno(reterr, errno, "cannot make the directory of names");
-                fd = host_open_below(jails_fd, NAMES_DIRECTORY, O_RDONLY | O_DIRECTORY);
-        }
+        fd = host_make_directory(jails_fd, NAMES_DIRECTORY);
         if (fd < 0)
                 return error_set_errno(reterr, -fd, "cannot open the directory of names");
         *ret_fd = steal_fd(&fd);

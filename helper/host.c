@@ -3,6 +3,7 @@
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,6 +95,16 @@ int host_open_below(int dir_fd, const char *path, int flags) {
 
 int host_open_kernel(int dir_fd, const char *path, int flags) {
         return open_below(dir_fd, path, flags, 0);
+}
+
+int host_make_directory(int dir_fd, const char *name) {
+        int fd = host_open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
+
+        if (fd != -ENOENT)
+                return fd;
+        if (mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST)
+                return -errno;
+        return host_open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
 }
 
 static int lock_is_held(const char *what, Error *reterr) {

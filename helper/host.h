@@ -42,5 +42,8 @@ int host_lock_fd(int fd, const char *what, Error *reterr);
 /* Opens something below dir_fd without following a link, leaving it or passing a mount (openat2): of FUSE
  * on a directory of the owner's, one program of his decides how long that takes. -EXDEV there. */
 int host_open_below(int dir_fd, const char *path, int flags);
-/* Likewise in /proc or /dev, where the helper's own sandbox has mounts. */
+/* Opens a directory right below dir_fd for reading; made, mode 0700, only where it is not there, for to make
+ * one the kernel locks the directory above. A descriptor, or -errno. */
+int host_make_directory(int dir_fd, const char *name);
+/* As host_open_below() in /proc or /dev, where the helper's own sandbox has mounts. */
 int host_open_kernel(int dir_fd, const char *path, int flags);

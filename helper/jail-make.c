@@ -39,17 +39,9 @@ static const struct {
 };
 
 static int make_directory(int dir_fd, const char *name, Error *reterr) {
-        int fd = host_open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
+        int fd = host_make_directory(dir_fd, name);
 
-        if (fd == -ENOENT) {
-                if (mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST)
-                        return error_set_errno(reterr, errno, "cannot make the directory \"%s\"",
-                                               name);
-                fd = host_open_below(dir_fd, name, O_RDONLY | O_DIRECTORY);
-        }
-        if (fd < 0)
-                return error_set_errno(reterr, -fd, "cannot open the directory \"%s\"", name);
-        return fd;
+        return fd < 0 ? error_set_errno(reterr, -fd, "cannot make the directory \"%s\"", name) : fd;
 }
 
 /* 1: use it; 0: there is nothing to use. What was checked is what is linked: by descriptor. */
