@@ -90,31 +90,37 @@ static int remove_vm(const Host *host, char *vm, Error *reterr) {
         return error_prepend(reterr, r, "cannot remove what is left of vm %s", vm);
 }
 
-static bool seen_before(const InventoryEntry *entries, size_t i) {
-        for (size_t j = 0; j < i; j++)
-                if (string_equal(entries[j].vm, entries[i].vm))
-                        return true;
-        return false;
-}
-
-static int remove_vms(const Host *host, Progress *progress, Error *reterr) {
+int reclaim_list_vms(const Host *host, char ***ret, Error *reterr) {
         _cleanup_inventory_ Inventory inventory = {.entries = {.items = NULL}};
+        _cleanup_strv_ char **vms = NULL;
         const InventoryEntry *entries;
         int r = daemon_read_inventory(host, deadline(), &inventory, reterr);
 
         if (r < 0)
                 return r;
         entries = inventory.entries.items;
-        for (size_t i = 0; i < inventory.entries.n_items; i++) {
-                _cleanup_error_ Error error = ERROR_INIT;
-                int this_r;
+        for (size_t i = 0; i < inventory.entries.n_items && r >= 0; i++)
+                if (entries[i].vm)
+                        r = strv_append_once(&vms, entries[i].vm);
+        if (r < 0)
+                return error_set_errno(reterr, -r, "cannot list the VMs");
+        *ret = steal_ptr(vms);
+        return 0;
+}
 
-                if (!entries[i].vm || seen_before(entries, i))
-                        continue;
-                this_r = remove_vm(host, entries[i].vm, &error);
+static int remove_vms(const Host *host, Progress *progress, Error *reterr) {
+        _cleanup_strv_ char **vms = NULL;
+        int r = reclaim_list_vms(host, &vms, reterr);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; vms && vms[i]; i++) {
+                _cleanup_error_ Error error = ERROR_INIT;
+                int this_r = remove_vm(host, vms[i], &error);
+
                 if (this_r >= 0)
                         progress_say(progress, PROGRESS_STEP, "what was left of vm %s: removed",
-                                     entries[i].vm);
+                                     vms[i]);
                 r = error_join(reterr, r, &error, this_r);
         }
         return r;

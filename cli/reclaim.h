@@ -2,6 +2,8 @@
 /* The helper in root's hands alone, and what the kernel holds of banger taken away through it. */
 #include "cli/setup.h"
 
+/* Ids of the VMs that the helper finds something of, each once; NULL-terminated, NULL when there are none. */
+int reclaim_list_vms(const Host *host, char ***ret, Error *reterr);
 /* With its socket and service stopped, the helper is made ready again on a socket that only root may
  * open: no call of the owner's is under way, waits, or comes. *ret_there is set, failure or not, where
  * systemd has such a unit, which the caller then stops again. */

@@ -16,7 +16,6 @@
 #include "common/io.h"
 #include "common/strings.h"
 
-#define INVENTORY_TIMEOUT_USEC (30 * USEC_PER_SEC)
 /* For one tree, and the whole of a big disk in it. */
 #define REMOVAL_TIMEOUT_USEC (120 * USEC_PER_SEC)
 #define SETTINGS_MAX ((size_t) 64 * 1024)
@@ -33,30 +32,6 @@ typedef struct Teardown {
 
 /* ---- what runs ---- */
 
-static int add_once(char ***vms, const char *vm) {
-        for (size_t i = 0; *vms && (*vms)[i]; i++)
-                if (string_equal((*vms)[i], vm))
-                        return 0;
-        return strv_append(vms, vm);
-}
-
-static int ask_helper(const SetupEnv *env, char ***vms, Error *reterr) {
-        Inventory inventory = {.entries = {.items = NULL}};
-        const InventoryEntry *entries;
-        int r;
-
-        r = daemon_read_inventory(env->host, clock_monotonic_usec() + INVENTORY_TIMEOUT_USEC,
-                                  &inventory, reterr);
-        if (r < 0)
-                return r;
-        entries = inventory.entries.items;
-        for (size_t i = 0; i < inventory.entries.n_items && r >= 0; i++)
-                if (entries[i].vm)
-                        r = add_once(vms, entries[i].vm);
-        schema_clear(&inventory_schema, &inventory);
-        return r;
-}
-
 static int ask_systemd(const SetupEnv *env, char ***vms, Error *reterr) {
         _cleanup_strv_ char **units = NULL;
         int r = env->units.ops->list(env->units.manager, UNIT_VM_INSTANCES, &units, reterr);
@@ -65,7 +40,7 @@ static int ask_systemd(const SetupEnv *env, char ***vms, Error *reterr) {
                 VmId id;
 
                 if (vm_id_from_unit(units[i], &id))
-                        r = add_once(vms, id.text);
+                        r = strv_append_once(vms, id.text);
         }
         return r;
 }
@@ -86,7 +61,7 @@ int teardown_check(const SetupEnv *env, Progress *progress, Error *reterr) {
         _cleanup_strv_ char **vms = NULL;
         _cleanup_free_ char *names = NULL;
         _cleanup_error_ Error error = ERROR_INIT;
-        int r = ask_helper(env, &vms, &error);
+        int r = reclaim_list_vms(env->host, &vms, &error);
 
         if (r < 0) {
                 if (error.kind != ERROR_NOT_INSTALLED)

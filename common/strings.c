@@ -70,6 +70,13 @@ int strv_append(char ***strings, const char *value) {
         return 0;
 }
 
+int strv_append_once(char ***strings, const char *value) {
+        for (size_t i = 0; *strings && (*strings)[i]; i++)
+                if (string_equal((*strings)[i], value))
+                        return 0;
+        return strv_append(strings, value);
+}
+
 char **strv_copy(char *const *strings) {
         size_t n = strv_length(strings);
         char **copy = calloc(n + 1, sizeof(char *));

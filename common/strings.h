@@ -18,6 +18,7 @@ typedef char **Strv;
 #define _cleanup_strv_ _cleanup_(strv_cleanup)
 size_t strv_length(char *const *strings);
 int strv_append(char ***strings, const char *value); /* -ENOMEM */
+int strv_append_once(char ***strings, const char *value); /* likewise, unless it is in there */
 char **strv_copy(char *const *strings);
 char *strv_join(char *const *strings, const char *separator); /* NULL: out of memory */
 char **strv_free(char **strings);

@@ -128,14 +128,14 @@ static int route_run(void *userdata) {
         Names *names = userdata;
         const char *root_socket = names->context->root_socket;
         uint64_t deadline_usec = clock_monotonic_usec() + HELPER_TIMEOUT_USEC;
-        Error error = ERROR_INIT;
-        int r, clear_r;
+        _cleanup_error_ Error error = ERROR_INIT;
+        bool served = is_served(names);
+        int r = served ? check_alone(names) : 0;
 
-        r = is_served(names) ? check_alone(names) : 0;
-        if (r >= 0 && is_served(names))
+        if (served && r >= 0)
                 return root_resolver_set(root_socket, deadline_usec, &names->error);
-        clear_r = root_resolver_clear(root_socket, deadline_usec, &error);
-        return error_join(&names->error, r, &error, clear_r);
+        return error_join(&names->error, r, &error,
+                          root_resolver_clear(root_socket, deadline_usec, &error));
 }
 
 static void look_for_slot(Vm *vm, void *userdata) {
