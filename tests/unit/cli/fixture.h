@@ -11,11 +11,14 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "cli/setup.h"
+#include "cli/layout.h"
 #include "cli/remove.h"
+#include "cli/setup.h"
 #include "common/io.h"
 #include "common/strings.h"
 
@@ -232,6 +235,35 @@ static inline InstallConf fixture_conf(void) {
                 .built = built,
                 .installed = installed,
         };
+}
+
+/* A socket that a daemon would listen on. */
+static inline int fixture_listen(const char *path) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        assert_true(strlen(path) < sizeof(address.sun_path));
+        (void) stpcpy(address.sun_path, path);
+        assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(listen(fd, 16), 0);
+        return fd;
+}
+
+/* What an install makes. */
+static inline void fixture_install(const TempRoot *root) {
+        InstallConf conf = fixture_conf();
+
+        for (size_t i = 0; i < layout_n_directories; i++)
+                temp_root_mkdir(root, layout_directories[i].path);
+        for (size_t i = 0; i < layout_n_files; i++) {
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(layout_files[i].format(&conf, &text), 0);
+                temp_root_write(root, layout_files[i].path, text);
+        }
+        for (size_t i = 0; i < layout_n_runtime_directories; i++)
+                temp_root_mkdir(root, layout_runtime_directories[i]);
 }
 
 /* What a FILE * was given; for open_memstream. */

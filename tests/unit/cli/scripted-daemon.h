@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "common/api-forward.h"
@@ -216,17 +215,12 @@ static inline void scripted_main(int listen_fd, Script *script) {
 }
 
 static inline pid_t scripted_start(const TempRoot *root, const ScriptStep *steps) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
         Script script = {.steps = steps, .agent_fd = -1};
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         pid_t pid;
+        int fd;
 
-        assert_true(fd >= 0);
         temp_root_mkdir(root, "/run/banger");
-        assert_true(strlen(root->bangerd_socket) < sizeof(address.sun_path));
-        (void) stpcpy(address.sun_path, root->bangerd_socket);
-        assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
-        assert_int_equal(listen(fd, 16), 0);
+        fd = fixture_listen(root->bangerd_socket);
         pid = fork();
         assert_true(pid >= 0);
         if (pid == 0)

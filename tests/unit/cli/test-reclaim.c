@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "common/api-root.h"
@@ -138,16 +136,10 @@ typedef struct Run {
 } Run;
 
 static pid_t helper_start(const TempRoot *root, Kernel *kernel) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd = fixture_listen(root->helper_socket);
         pid_t pid;
 
-        assert_true(fd >= 0);
-        assert_true(strlen(root->helper_socket) < sizeof(address.sun_path));
-        (void) stpcpy(address.sun_path, root->helper_socket);
-        assert_int_equal(bind(fd, (const struct sockaddr *) &address, sizeof(address)), 0);
-        assert_int_equal(chmod(address.sun_path, 0600), 0);
-        assert_int_equal(listen(fd, 16), 0);
+        assert_int_equal(chmod(root->helper_socket, 0600), 0);
         pid = fork();
         assert_true(pid >= 0);
         if (pid == 0)
@@ -156,24 +148,9 @@ static pid_t helper_start(const TempRoot *root, Kernel *kernel) {
         return pid;
 }
 
-static void plant_install(const TempRoot *root) {
-        InstallConf conf = fixture_conf();
-
-        for (size_t i = 0; i < layout_n_directories; i++)
-                temp_root_mkdir(root, layout_directories[i].path);
-        for (size_t i = 0; i < layout_n_files; i++) {
-                _cleanup_free_ char *text = NULL;
-
-                assert_int_equal(layout_files[i].format(&conf, &text), 0);
-                temp_root_write(root, layout_files[i].path, text);
-        }
-        for (size_t i = 0; i < layout_n_runtime_directories; i++)
-                temp_root_mkdir(root, layout_runtime_directories[i]);
-}
-
 static void run_open(Run *run, const TempRoot *root, const UnitCall *calls, size_t n_calls) {
         *run = (Run) {.root = root, .script = {calls, n_calls, 0}};
-        plant_install(root);
+        fixture_install(root);
         run->env = (SetupEnv) {.host = &root->host,
                                .units = {&script_ops, &run->script},
                                .booted = true};

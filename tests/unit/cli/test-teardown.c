@@ -30,18 +30,7 @@ static void run_close(Run *run) {
 
 /* What is there after an install and some use. */
 static void plant_install(const TempRoot *root) {
-        InstallConf conf = fixture_conf();
-
-        for (size_t i = 0; i < layout_n_directories; i++)
-                temp_root_mkdir(root, layout_directories[i].path);
-        for (size_t i = 0; i < layout_n_files; i++) {
-                _cleanup_free_ char *text = NULL;
-
-                assert_int_equal(layout_files[i].format(&conf, &text), 0);
-                temp_root_write(root, layout_files[i].path, text);
-        }
-        for (size_t i = 0; i < layout_n_runtime_directories; i++)
-                temp_root_mkdir(root, layout_runtime_directories[i]);
+        fixture_install(root);
         temp_root_write(root, "/run/banger/bangerd.sock", "");
         temp_root_write(root, "/var/lib/banger/db/banger.db", "rows");
 }
