@@ -3,7 +3,9 @@
 
 # Other scenarios, to try the harness itself.
 SCENARIO_FILES=${BANGER_SCENARIOS:-$SMOKE/scenarios}
-SHARED_PHASE=bare
+HOSTS=1         # side by side
+LANES=()        # their processes
+SHARED_PHASE='' # of this lane's host
 PASSED=0
 FAILED=0
 RUN_DIR=''
@@ -67,15 +69,13 @@ runner_run() {
 
         RUN_DIR=${BANGER_SMOKE_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/banger-smoke.XXXXXX")}
         mkdir -p "$RUN_DIR"
-        trap hosts_end EXIT
+        trap runner_end EXIT
         trap 'exit 130' INT
         trap 'exit 143' TERM
         product_payload "$RUN_DIR/payload.tar"
+        lanes_run
 
-        run_shared
-        run_own
-
-        hosts_end
+        runner_end
         rm -f "$RUN_DIR/payload.tar"
         note "scenarios took $(seconds_since "$began") s"
         if ((FAILED)) || [[ $keep == yes ]]; then
@@ -89,31 +89,80 @@ runner_run() {
         ((FAILED == 0))
 }
 
-hosts_end() {
+runner_end() {
         local dir
+        ((${#LANES[@]} == 0)) || kill "${LANES[@]}" 2>/dev/null || true
         for dir in "$RUN_DIR"/hosts/*; do
                 [[ ! -d $dir ]] || host_end "$dir"
         done
 }
 
-# run_shared: one host, all that can share it, in the order of a host's life.
-run_shared() {
-        local file phase files
-        [[ -n $(select_files shared any) ]] || return 0
-        host_prepare shared bare shared || return 0
-        for phase in bare installed last; do
-                mapfile -t files < <(select_files shared "$phase")
-                ((${#files[@]})) || continue
-                if [[ $phase != bare && $SHARED_PHASE == bare ]]; then
-                        host_install shared || return 0
-                        SHARED_PHASE=installed
-                fi
-                for file in "${files[@]}"; do
-                        [[ $phase == last ]] || budget_left "$file" || continue
-                        scenario_run "$file" shared
-                done
+# lanes_run: every lane is a process with a host of its own; what any of them may run, they take from one
+# queue. Of hosts side by side each has one processor: a VM starts as fast on that, and the emulator neither
+# waits for its other thread nor meets the fault that freezes a host of two.
+lanes_run() {
+        local lane passed failed left_out
+        ((HOSTS == 1)) || export BANGER_HOST_CPUS=${BANGER_HOST_CPUS:-1}
+        select_files shared installed >"$RUN_DIR/queue"
+        for ((lane = 1; lane <= HOSTS; lane++)); do
+                rm -f "$RUN_DIR/lane-$lane"
+                lane_main "$lane" &
+                LANES+=($!)
         done
-        host_end "$RUN_DIR/hosts/shared"
+        wait "${LANES[@]}" || true
+        LANES=()
+        for ((lane = 1; lane <= HOSTS; lane++)); do
+                passed=0 failed=1 left_out=0
+                [[ ! -s $RUN_DIR/lane-$lane ]] || read -r passed failed left_out <"$RUN_DIR/lane-$lane"
+                PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) LEFT_OUT=$((LEFT_OUT + left_out))
+        done
+        rm -f "$RUN_DIR/queue" "$RUN_DIR"/lane-*
+}
+
+# lane_main LANE: the first sees a host from before the install until after the uninstall, the last runs what
+# needs hosts of its own.
+lane_main() {
+        ((HOSTS == 1 || $1 < HOSTS)) || run_own
+        run_shared "$1"
+        ((HOSTS > 1)) || run_own
+        say "$PASSED $FAILED $LEFT_OUT" >"$RUN_DIR/lane-$1"
+}
+
+# queue_take prints the next scenario of the queue; 1 when there is none left.
+queue_take() (
+        exec 9>>"$RUN_DIR/queue.lock"
+        flock 9
+        [[ -s $RUN_DIR/queue ]] || exit 1
+        head -n 1 "$RUN_DIR/queue"
+        sed -i 1d "$RUN_DIR/queue"
+)
+
+# run_shared LANE: one host, all that can share it, in the order of a host's life.
+run_shared() {
+        local name=shared file
+        (($1 == 1)) || name=shared-$1
+        [[ -s $RUN_DIR/queue || ($1 == 1 && -n $(select_files shared any)) ]] || return 0
+        SHARED_PHASE=bare
+        host_prepare "$name" bare shared || return 0
+        run_phase "$1" "$name" bare
+        if [[ -s $RUN_DIR/queue || -n $(select_files shared last) ]]; then
+                host_install "$name" || return 0
+                SHARED_PHASE=installed
+                while file=$(queue_take); do
+                        budget_left "$file" || continue
+                        scenario_run "$file" "$name"
+                done
+                run_phase "$1" "$name" last
+        fi
+        host_end "$RUN_DIR/hosts/$name"
+}
+
+# run_phase LANE HOST PHASE: what is for the first lane only.
+run_phase() {
+        local file files
+        (($1 == 1)) || return 0
+        mapfile -t files < <(select_files shared "$3")
+        for file in "${files[@]}"; do scenario_run "$file" "$2"; done
 }
 
 run_own() {
@@ -173,11 +222,11 @@ scenario_run() {
                 mv "$RUN_DIR/${1##*/}" "$RUN_DIR/${1##*/}.frozen"
                 host_end "$RUN_DIR/hosts/$2"
                 mv "$RUN_DIR/hosts/$2" "$RUN_DIR/hosts-frozen-$2"
-                [[ $2 == shared ]] && phase=$SHARED_PHASE
+                [[ $2 != shared* ]] || phase=$SHARED_PHASE
                 host_prepare "$2" "$phase" "$(scenario_header "$1" host shared)" || return 0
                 scenario_attempt "$1" "$2" && return
         elif guest_was_reset "$RUN_DIR/${1##*/}" "$2" "$since"; then
-                say "# ${1##*/}: a guest was reset as it booted; running it again"
+                say "# ${1##*/}: a guest was reset; running it again"
                 mv "$RUN_DIR/${1##*/}" "$RUN_DIR/${1##*/}.reset"
                 host_repair "$2"
                 scenario_attempt "$1" "$2" && return
@@ -198,6 +247,7 @@ host_repair() {
 scenario_attempt() {
         local name=${1##*/} dir=$RUN_DIR/${1##*/} deadline began status=0 calls
         deadline=$(scenario_header "$1" deadline 60)
+        deadline=$((deadline * HOSTS))
         [[ ${BANGER_SANITIZERS:-no} == no ]] || deadline=$((deadline * 4))
         mkdir -p "$dir"
         began=$(now_ms)
@@ -246,13 +296,14 @@ host_frozen() {
         ! wait_until "$HOST_SILENCE_S" heart_beats_after "$dir" "$before"
 }
 
-# guest_was_reset DIR HOST SINCE: a start failed since the guest ended without a word of its kernel, which
-# says so when it panics or reboots: a triple fault, seen once in some hundred boots in nested emulation. A
-# start that nobody waited for is in the journal only.
+# guest_was_reset DIR HOST SINCE: a guest ended without a word of its kernel, which says so when it panics or
+# reboots, as it booted or later: a triple fault, seen once in some tens of boots in nested emulation. One that
+# nobody waited for is in the journal only.
 guest_was_reset() {
         { cat "$1/log" "$1/why"
                 LOGIN_TIMEOUT_S=60 login_root "$RUN_DIR/hosts/$2" "journalctl -q -u bangerd.service --since=@$3 -o cat"
-        } 2>/dev/null | grep 'the VMM ended before the guest was ready' | grep -qvi 'panic\|reboot'
+        } 2>/dev/null | grep 'the VMM ended before the guest was ready\|its VMM ended without a word of the guest' |
+                grep -qvi 'panic\|reboot'
 }
 
 heart_beats_after() { (($(stat -c %s "$1/heart.log") > $2)); }

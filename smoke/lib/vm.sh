@@ -44,8 +44,15 @@ vm_field() {
         output_json "$2"
 }
 
-# vm_remove NAME... whatever their state.
+# vm_consoles prints what bangerd keeps of the guests' consoles, in the order in which it came.
+vm_consoles() {
+        root 'for fd in /proc/$(systemctl show --value -p MainPID bangerd)/fd/*; do
+                [[ $(readlink $fd) == *memfd:banger-rings* ]] && tr "\0\r" "\n\n" <$fd; done; true'
+}
+
+# vm_remove NAME... whatever their state; after a failure what they said goes into the log first.
 vm_remove() {
         local name
+        [[ ! -s $SCENARIO_DIR/why ]] || vm_consoles | grep -av '^$' | tail -n 200 || true
         for name; do owner "banger vm delete --force $name" >/dev/null 2>&1 || true; done
 }
