@@ -26,7 +26,8 @@ static int check_socket(const Host *host, Error *reterr) {
         struct stat st;
         int r;
 
-        if (fstatat(host->root_fd, BANGERD_ROOT_SOCKET + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        /* Below the root directory. */
+        if (fstatat(host->root_fd, &BANGERD_ROOT_SOCKET[1], &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return error_set_errno(reterr, errno, "cannot look at " BANGERD_ROOT_SOCKET);
         if (st.st_uid == host->root_uid && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
                 return 0;
