@@ -102,6 +102,7 @@ runner_end() {
 # waits for its other thread nor meets the fault that freezes a host of two.
 lanes_run() {
         local lane passed failed left_out
+        export BANGER_HOSTS=$HOSTS
         ((HOSTS == 1)) || export BANGER_HOST_CPUS=${BANGER_HOST_CPUS:-1}
         select_files shared installed >"$RUN_DIR/queue"
         for ((lane = 1; lane <= HOSTS; lane++)); do

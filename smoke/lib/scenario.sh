@@ -12,7 +12,7 @@
 #   expect_output REGEX        of the last expect; expect_no_output likewise
 #   output                     print what the last expect kept
 #   output_json EXPRESSION     a Python expression on it, as `it`
-#   eventually SECONDS FUNCTION CMD...   until it succeeds
+#   eventually SECONDS FUNCTION CMD...   until it succeeds; N times as long beside N - 1 other hosts
 #   fail WHY
 set -Eeuo pipefail
 
@@ -88,7 +88,7 @@ eventually() {
         local seconds=$1 began
         shift
         began=$(now_ms)
-        wait_until "$seconds" "$@" || fail "not within $seconds s: $*"
+        wait_until $((seconds * ${BANGER_HOSTS:-1})) "$@" || fail "not within $seconds s: $*"
         say "--- until $* [$(seconds_since "$began") s]"
 }
 
