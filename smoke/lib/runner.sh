@@ -58,6 +58,19 @@ select_files() {
         done
 }
 
+# order_files: for hosts side by side those that may take longest come first, so that none waits long for the
+# others at the end.
+order_files() {
+        local file
+        if ((HOSTS == 1)); then
+                cat
+        else
+                while read -r file; do
+                        printf '%s %s\n' "$(scenario_header "$file" deadline 60)" "$file"
+                done | sort -s -k 1,1nr | cut -d' ' -f2-
+        fi
+}
+
 # runner_run KEEP NAME...
 runner_run() {
         local keep=$1 name began
@@ -104,7 +117,7 @@ lanes_run() {
         local lane passed failed left_out
         export BANGER_HOSTS=$HOSTS
         ((HOSTS == 1)) || export BANGER_HOST_CPUS=${BANGER_HOST_CPUS:-1}
-        select_files shared installed >"$RUN_DIR/queue"
+        select_files shared installed | order_files >"$RUN_DIR/queue"
         for ((lane = 1; lane <= HOSTS; lane++)); do
                 rm -f "$RUN_DIR/lane-$lane"
                 lane_main "$lane" &
