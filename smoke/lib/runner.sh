@@ -130,7 +130,7 @@ lanes_run() {
                 [[ ! -s $RUN_DIR/lane-$lane ]] || read -r passed failed left_out <"$RUN_DIR/lane-$lane"
                 PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) LEFT_OUT=$((LEFT_OUT + left_out))
         done
-        rm -f "$RUN_DIR/queue" "$RUN_DIR"/lane-*
+        rm -f "$RUN_DIR"/queue* "$RUN_DIR"/lane-*
 }
 
 # lane_main LANE: the first sees a host from before the install until after the uninstall, the last runs what
