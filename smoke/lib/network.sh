@@ -67,10 +67,10 @@ guest_fetch() { owner "banger vm exec $1 -- timeout 6 wget -q -O - http://$2/"; 
 # would end the VMs: systemd keeps their descriptors over a restart only.
 daemon_away() {
         root "mkdir -p /run/systemd/system/bangerd.service.d
-                printf '[Service]\nRestartSec=5s\n' >/run/systemd/system/bangerd.service.d/away.conf
+                printf '[Service]\nRestartSec=15s\n' >/run/systemd/system/bangerd.service.d/away.conf
                 systemctl daemon-reload && systemctl kill --signal=KILL bangerd.service
                 until [[ \$(systemctl is-active bangerd.service) == activating ]]; do sleep 0.1; done
-                timeout 4 bash -c '$1'; status=\$?
+                timeout 14 bash -c '$1'; status=\$?
                 rm -r /run/systemd/system/bangerd.service.d && systemctl daemon-reload
                 until [[ \$(systemctl is-active bangerd.service) == active ]]; do sleep 0.1; done
                 exit \$status"

@@ -269,11 +269,12 @@ scenario_attempt() {
                 timeout -k 5 "$deadline" bash "$1" >"$dir/log" 2>&1 </dev/null || status=$?
         login_close "$RUN_DIR/hosts/$2" owner
         login_close "$RUN_DIR/hosts/$2" other
-        case $status in
-        0) ;;
-        124 | 137) say "its deadline of $deadline s passed; last: $(tail -n 1 "$dir/log")" >"$dir/why" ;;
-        *) [[ -s $dir/why ]] || say "status $status: $(tail -n 1 "$dir/log")" >"$dir/why" ;;
-        esac
+        # A command of its own may have run into its own limit.
+        if [[ $status == 124 || $status == 137 ]] && (($(now_ms) - began >= deadline * 1000)); then
+                say "its deadline of $deadline s passed; last: $(tail -n 1 "$dir/log")" >"$dir/why"
+        elif ((status != 0)) && [[ ! -s $dir/why ]]; then
+                say "status $status: $(tail -n 1 "$dir/log")" >"$dir/why"
+        fi
         if ((status == 0)) && calls=$(privilege_calls "$2") && [[ -n $calls ]]; then
                 say "needed privilege: $calls" >"$dir/why"
                 status=1
