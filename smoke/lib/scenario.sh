@@ -3,6 +3,7 @@
 #   HOST_DIR      the host's state directory
 #   SCENARIO_DIR  a directory of its own; `why` in it is the reason of a failure
 #   PRIVILEGED    yes for one that may use `administrator`
+#   BANGER_HOSTS  so many hosts run side by side: limits in time are HOSTS times as long
 #
 #   owner CMD          the owner's shell, in a login of this scenario's: where product commands run
 #   other CMD          another user's
@@ -12,12 +13,14 @@
 #   expect_output REGEX        of the last expect; expect_no_output likewise
 #   output                     print what the last expect kept
 #   output_json EXPRESSION     a Python expression on it, as `it`
-#   eventually SECONDS FUNCTION CMD...   until it succeeds; N times as long beside N - 1 other hosts
+#   eventually SECONDS FUNCTION CMD...   until it succeeds; HOSTS times as long
 #   fail WHY
 set -Eeuo pipefail
 
 . "${SMOKE:?a scenario is started by smoke/run}/lib/common.sh"
 . "$SMOKE/lib/login.sh"
+
+HOSTS=${BANGER_HOSTS:-1}
 
 # A command position: what follows is run, not mentioned.
 PRODUCT_COMMAND='(^|[;&|({]|\$\(|exec |env |sudo |-- )[[:space:]]*(/[a-z/]*bin/)?banger(d|d-root|-worker|-tui)?([[:space:]]|$)'
@@ -85,10 +88,10 @@ print(eval(sys.argv[2]))' "$SCENARIO_DIR/output" "$1" || fail "not the JSON expe
 }
 
 eventually() {
-        local seconds=$1 began
+        local seconds=$(($1 * HOSTS)) began
         shift
         began=$(now_ms)
-        wait_until $((seconds * ${BANGER_HOSTS:-1})) "$@" || fail "not within $seconds s: $*"
+        wait_until "$seconds" "$@" || fail "not within $seconds s: $*"
         say "--- until $* [$(seconds_since "$began") s]"
 }
 
