@@ -20,10 +20,13 @@ seconds_since() {
         printf '%d.%d\n' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-# wait_until SECONDS COMMAND... polls until the command succeeds; 1 when time is up. Ever less often, for
-# who asks of an emulated host takes its time.
+# All limits in this machine's time are so many times as long.
+STRETCH=${BANGER_STRETCH:-1}
+
+# wait_until SECONDS COMMAND... polls until the command succeeds; 1 when STRETCH times as many have passed.
+# Ever less often, for who asks of an emulated host takes its time.
 wait_until() {
-        local deadline=$((SECONDS + $1)) pause_ms=100
+        local deadline=$((SECONDS + $1 * STRETCH)) pause_ms=100
         shift
         until "$@"; do
                 ((SECONDS < deadline)) || return 1

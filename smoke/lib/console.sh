@@ -19,13 +19,13 @@ console_close() { console_tmux kill-server >/dev/null 2>&1 || true; }
 console_shows() {
         wait_until "$1" console_has "$2" && return
         console_screen
-        fail "not on the screen within $1 s: $2"
+        fail "not on the screen within $(($1 * STRETCH)) s: $2"
 }
 
 console_hides() {
         wait_until "$1" console_lacks "$2" && return
         console_screen
-        fail "still on the screen after $1 s: $2"
+        fail "still on the screen after $(($1 * STRETCH)) s: $2"
 }
 
 console_has() { console_screen | grep -Eq -- "$1"; }

@@ -47,5 +47,5 @@ product_sanitize() {
 product_install() (
         export HOST_DIR=$1 SCENARIO_DIR=$1 PRIVILEGED=yes
         . "$SMOKE/lib/scenario.sh"
-        LOGIN_TIMEOUT_S=180 administrator 'banger system install --owner owner --yes'
+        LOGIN_TIMEOUT_S=$((180 * STRETCH)) administrator 'banger system install --owner owner --yes'
 )

@@ -3,7 +3,6 @@
 #   HOST_DIR      the host's state directory
 #   SCENARIO_DIR  a directory of its own; `why` in it is the reason of a failure
 #   PRIVILEGED    yes for one that may use `administrator`
-#   BANGER_HOSTS  so many hosts run side by side: limits in time are HOSTS times as long
 #
 #   owner CMD          the owner's shell, in a login of this scenario's: where product commands run
 #   other CMD          another user's
@@ -13,14 +12,12 @@
 #   expect_output REGEX        of the last expect; expect_no_output likewise
 #   output                     print what the last expect kept
 #   output_json EXPRESSION     a Python expression on it, as `it`
-#   eventually SECONDS FUNCTION CMD...   until it succeeds; HOSTS times as long
+#   eventually SECONDS FUNCTION CMD...   until it succeeds; STRETCH times as long
 #   fail WHY
 set -Eeuo pipefail
 
 . "${SMOKE:?a scenario is started by smoke/run}/lib/common.sh"
 . "$SMOKE/lib/login.sh"
-
-HOSTS=${BANGER_HOSTS:-1}
 
 # A command position: what follows is run, not mentioned.
 PRODUCT_COMMAND='(^|[;&|({]|\$\(|exec |env |sudo |-- )[[:space:]]*(/[a-z/]*bin/)?banger(d|d-root|-worker|-tui)?([[:space:]]|$)'
@@ -88,11 +85,10 @@ print(eval(sys.argv[2]))' "$SCENARIO_DIR/output" "$1" || fail "not the JSON expe
 }
 
 eventually() {
-        local seconds=$(($1 * HOSTS)) began
-        shift
+        local began
         began=$(now_ms)
-        wait_until "$seconds" "$@" || fail "not within $seconds s: $*"
-        say "--- until $* [$(seconds_since "$began") s]"
+        wait_until "$@" || fail "not within $(($1 * STRETCH)) s: ${*:2}"
+        say "--- until ${*:2} [$(seconds_since "$began") s]"
 }
 
 # manifest FILE writes what there is on the host, for comparison.
