@@ -6,6 +6,7 @@ SCENARIO_FILES=${BANGER_SCENARIOS:-$SMOKE/scenarios}
 HOSTS=1         # side by side
 LANES=()        # their processes
 SHARED_PHASE='' # of this lane's host
+LEFT_HOST=''    # by this lane's own scenarios, for those of the queue
 PASSED=0
 FAILED=0
 RUN_DIR=''
@@ -169,18 +170,22 @@ run_shared() {
         local name=shared file
         (($1 == 1)) || name=shared-$1
         [[ -s $RUN_DIR/queue || ($1 == 1 && -n $(select_files shared any)) ]] || return 0
-        SHARED_PHASE=bare
-        host_prepare "$name" bare shared || return 0
-        run_phase "$1" "$name" bare
-        if [[ -s $RUN_DIR/queue || -n $(select_files shared last) ]]; then
-                host_install "$name" || return 0
-                SHARED_PHASE=installed
-                while file=$(queue_take); do
-                        budget_left "$file" || continue
-                        scenario_run "$file" "$name"
-                done
-                run_phase "$1" "$name" last
+        if [[ -n $LEFT_HOST ]]; then
+                name=$LEFT_HOST
+        else
+                SHARED_PHASE=bare
+                host_prepare "$name" bare shared || return 0
+                run_phase "$1" "$name" bare
+                if [[ -s $RUN_DIR/queue || -n $(select_files shared last) ]]; then
+                        host_install "$name" || return 0
+                fi
         fi
+        SHARED_PHASE=installed
+        while file=$(queue_take); do
+                budget_left "$file" || continue
+                scenario_run "$file" "$name"
+        done
+        run_phase "$1" "$name" last
         host_end "$RUN_DIR/hosts/$name"
 }
 
@@ -192,16 +197,24 @@ run_phase() {
         for file in "${files[@]}"; do scenario_run "$file" "$2"; done
 }
 
+# run_own leaves the last host, where its scenario passed, to a queue that comes after it.
 run_own() {
-        local file name files
+        local file name files failed phase
         mapfile -t files < <(select_files own any)
         for file in "${files[@]}"; do
                 name=${file##*/}
                 budget_left "$file" || continue
-                host_prepare "$name" "$(scenario_header "$file" phase installed)" \
-                        "$(scenario_header "$file" host own)" || continue
+                [[ -z $LEFT_HOST ]] || host_end "$RUN_DIR/hosts/$LEFT_HOST"
+                LEFT_HOST=''
+                phase=$(scenario_header "$file" phase installed)
+                host_prepare "$name" "$phase" "$(scenario_header "$file" host own)" || continue
+                failed=$FAILED
                 scenario_run "$file" "$name"
-                host_end "$RUN_DIR/hosts/$name"
+                if ((HOSTS > 1 && FAILED == failed)) && [[ $phase == installed ]]; then
+                        LEFT_HOST=$name
+                else
+                        host_end "$RUN_DIR/hosts/$name"
+                fi
         done
 }
 
