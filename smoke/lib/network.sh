@@ -57,20 +57,20 @@ guest_serve() {
 }
 
 # fetch FUNCTION ADDRESS PORT prints what a server says to the owner or root, to whoever FUNCTION is.
-fetch() { "$1" "timeout 10 bash -c 'exec 3<>/dev/tcp/$2/$3 && printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3 && grep . <&3'"; }
+fetch() { "$1" "timeout 5 bash -c 'exec 3<>/dev/tcp/$2/$3 && printf \"GET / HTTP/1.0\\r\\n\\r\\n\" >&3 && grep . <&3'"; }
 
 # guest_fetch VM ADDRESS:PORT; its status is 143 when it was ended for its time. Not by wget's own -T:
 # Debian's busybox 1.35 falls over it.
-guest_fetch() { owner "banger vm exec $1 -- timeout 10 wget -q -O - http://$2/"; }
+guest_fetch() { owner "banger vm exec $1 -- timeout 5 wget -q -O - http://$2/"; }
 
 # daemon_away COMMANDS: as root, after bangerd has been killed and before systemd starts it again. A stop
 # would end the VMs: systemd keeps their descriptors over a restart only.
 daemon_away() {
         root "mkdir -p /run/systemd/system/bangerd.service.d
-                printf '[Service]\nRestartSec=15s\n' >/run/systemd/system/bangerd.service.d/away.conf
+                printf '[Service]\nRestartSec=8s\n' >/run/systemd/system/bangerd.service.d/away.conf
                 systemctl daemon-reload && systemctl kill --signal=KILL bangerd.service
                 until [[ \$(systemctl is-active bangerd.service) == activating ]]; do sleep 0.1; done
-                timeout 14 bash -c '$1'; status=\$?
+                timeout 7 bash -c '$1'; status=\$?
                 rm -r /run/systemd/system/bangerd.service.d && systemctl daemon-reload
                 until [[ \$(systemctl is-active bangerd.service) == active ]]; do sleep 0.1; done
                 exit \$status"
