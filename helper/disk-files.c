@@ -41,6 +41,14 @@ static int check_file(int fd, uid_t owner, uint64_t *ret_n_sectors, Error *reter
         return 0;
 }
 
+static int cannot_open(const char *path, int r, Error *reterr) {
+        /* No path of ours leads out of the state but through a mount. */
+        if (r == -EXDEV)
+                return error_set(reterr, ERROR_FAILED, EXDEV,
+                                 "cannot open %s: something is mounted on the way to it; unmount that", path);
+        return error_set_errno(reterr, -r, "cannot open %s", path);
+}
+
 static int open_file(const Host *host, const char *path, int flags, uid_t owner, int *ret_fd,
                      uint64_t *ret_n_sectors, Error *reterr) {
         _cleanup_close_ int fd = -1;
@@ -51,7 +59,7 @@ static int open_file(const Host *host, const char *path, int flags, uid_t owner,
         /* Not blocking: it might be a FIFO. */
         fd = host_open_below(host->state_fd, path, flags | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
-                return error_set_errno(reterr, -fd, "cannot open %s", path);
+                return cannot_open(path, fd, reterr);
         r = check_file(fd, owner, ret_n_sectors, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot use %s", path);
@@ -152,20 +160,20 @@ static int open_changes(const Host *host, const VmId *vm, const char *path, uid_
                 return error_set_errno(reterr, ENOENT, "cannot open %s", host->paths->state);
         dir_fd = host_open_below(host->state_fd, directory, O_RDONLY | O_DIRECTORY);
         if (dir_fd < 0)
-                return error_set_errno(reterr, -dir_fd, "cannot open %s", path);
+                return cannot_open(path, dir_fd, reterr);
         r = check_directory(dir_fd, owner, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot use %s", path);
         first_fd = host_open_below(dir_fd, CHANGES_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY);
         if (first_fd < 0)
-                return error_set_errno(reterr, -first_fd, "cannot open %s", path);
+                return cannot_open(path, first_fd, reterr);
         if (!is_marked(first_fd, vm))
                 r = replace_changes(host, vm, owner, dir_fd, first_fd, reterr);
         if (r < 0)
                 return error_prepend(reterr, r, "cannot use %s", path);
         fd = host_open_below(dir_fd, CHANGES_NAME, O_RDWR | O_NONBLOCK | O_NOCTTY);
         if (fd < 0)
-                return error_set_errno(reterr, -fd, "cannot open %s", path);
+                return cannot_open(path, fd, reterr);
         if (!is_marked(fd, vm))
                 return error_set(reterr, ERROR_BUSY, EBUSY, "%s has been replaced", path);
         r = check_file(fd, 0, &n_sectors, reterr);
