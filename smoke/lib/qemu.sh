@@ -139,14 +139,7 @@ qemu_start() {
                 "${clock[@]}" qemu-system-x86_64 "${args[@]}" </dev/null >"$dir/qemu.log" 2>&1 &
         disown
         wait_until 20 test -s "$dir/qemu.pid" || die "QEMU does not start: $(<"$dir/qemu.log")"
-        [[ -z ${BANGER_HOST_NICE:-} ]] || qemu_nice "$(<"$dir/qemu.pid")" "$BANGER_HOST_NICE"
         qemu_port "$dir" >"$dir/port"
-}
-
-# qemu_nice PID N: its session's share too, where there are autogroups, for nice counts within one (sched(7)).
-qemu_nice() {
-        echo "$2" 2>/dev/null >"/proc/$1/autogroup" || true
-        renice -n "$2" "$1" >/dev/null
 }
 
 # clock_slow N: the emulated machine's clock takes N seconds for one, so that it seems N times as quick to

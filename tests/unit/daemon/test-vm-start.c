@@ -60,33 +60,34 @@ static void a_failing_step_is_named_and_the_earlier_are_undone(void **state) {
         assert_int_equal(host_start(host, "web"), 0);
 }
 
+/* The start waits for its guest, late as that is, until the daemon gives it up. */
 static void what_cannot_be_undone_leaves_it_broken(void **state) {
         VmHost *host = *state;
 
-        host_create(host, "web");
+        host_create(host, "late");
         host_let_fail(host, "JailRemove");
         host_start_root(host, true);
-        assert_true(host_start(host, "web") < 0);
+        assert_true(host_start(host, "late") < 0);
         assert_non_null(strstr(host->error.message, "cannot hear the guest: "));
         assert_non_null(strstr(host->error.message,
                                "undoing jail: bangerd-root: JailRemove does not work"));
-        assert_int_equal(host_state(host, "web"), VM_BROKEN);
-        assert_true(host_start(host, "web") < 0);
-        assert_non_null(strstr(host->error.message, "vm \"web\" is broken"));
-        assert_string_equal(host->error.hint, "run: banger vm stop web");
+        assert_int_equal(host_state(host, "late"), VM_BROKEN);
+        assert_true(host_start(host, "late") < 0);
+        assert_non_null(strstr(host->error.message, "vm \"late\" is broken"));
+        assert_string_equal(host->error.hint, "run: banger vm stop late");
 }
 
 static void a_guest_that_cannot_be_heard_is_the_reason(void **state) {
         VmHost *host = *state;
 
-        host_create(host, "web");
+        host_create(host, "late");
         host_start_root(host, true);
-        assert_true(host_start(host, "web") < 0);
+        assert_true(host_start(host, "late") < 0);
         assert_non_null(strstr(host->error.message,
-                               "cannot start vm \"web\": cannot hear the guest: "));
+                               "cannot start vm \"late\": cannot hear the guest: "));
         assert_null(strstr(host->error.message, "cancelled"));
         assert_int_not_equal(host->error.kind, ERROR_CANCELED);
-        assert_int_equal(host_state(host, "web"), VM_STOPPED);
+        assert_int_equal(host_state(host, "late"), VM_STOPPED);
 }
 
 static void slots_are_taken_in_order_and_given_back(void **state) {
