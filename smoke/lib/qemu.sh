@@ -143,7 +143,8 @@ qemu_start() {
 }
 
 # clock_slow N: the emulated machine's clock takes N seconds for one, so that it seems N times as quick to
-# all that counts seconds in it: what is in time there does not hang on who else uses this machine.
+# all that counts seconds in it: what is in time there does not hang on who else uses this machine. Sets the
+# caller's `clock`, the command in front of QEMU.
 clock_slow() {
         local library
         (($1 > 1)) || return 0

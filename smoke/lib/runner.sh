@@ -106,7 +106,8 @@ runner_run() {
 }
 
 # hosts_slow: an emulated host's clock is slowed as far as the waiting that this lengthens costs little, and
-# all limits here are as much longer. Measured beside others on this machine: spells of a fifth of its speed.
+# all limits here are as much longer. On a shared machine it had spells of a fifth
+# of its speed.
 hosts_slow() {
         if [[ $(qemu_accel) == tcg ]]; then
                 export BANGER_HOST_CLOCK=${BANGER_HOST_CLOCK:-3}

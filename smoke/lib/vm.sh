@@ -3,10 +3,13 @@
 
 GUEST_DEBIAN=/usr/local/share/smoke/debian.tar
 
-image_known() {
+# image_id NAME prints nothing where there is none of that name.
+image_id() {
         owner 'banger image list --json' | python3 -c 'import json, sys
-sys.exit(sys.argv[1] not in [i["name"] for i in json.load(sys.stdin).get("images", [])])' "$1"
+print(*[i["id"] for i in json.load(sys.stdin).get("images", []) if i["name"] == sys.argv[1]])' "$1"
 }
+
+image_known() { [[ -n $(image_id "$1") ]]; }
 
 # image_tiny: a tree with only a static shell, imported as "tiny": no init, no sshd, no /etc.
 image_tiny() {
